@@ -1,0 +1,55 @@
+# Everything runs in .venv, made on first use; PYTHON chooses the interpreter (3.10 or newer) it is made with.
+# BENCH and SITE choose the Frappe bench and the site of the site tests, chaos and bench.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+CHANNEL ?= custom
+
+.PHONY: help demo test test-unit test-site chaos bench lint format clean
+
+help:
+	@echo "make demo       200 orders through a simulated storefront and an embedded ERP (CHANNEL=custom SERVE=1)"
+	@echo "make test       pytest, then the site tests if a bench is found (BENCH=/path SITE=name)"
+	@echo "make test-unit  pytest only"
+	@echo "make test-site  site tests of this checkout on a bench"
+	@echo "make chaos      500 orders over HTTP on a site while its processes are killed"
+	@echo "make bench      the budget table, on a site if a bench is found"
+	@echo "make lint       ruff, import contracts, DocTypes, hooks, packages"
+	@echo "make format     ruff format and safe fixes"
+	@echo "make clean      removes .venv and caches"
+
+# the stamp makes the second run start at once
+$(VENV)/.stamp: pyproject.toml scripts/environment.py
+	@$(PYTHON) scripts/environment.py $(VENV)
+
+demo: $(VENV)/.stamp
+	@CHANNEL="$(CHANNEL)" SERVE="$(SERVE)" $(RUN) -m sandbox.demo
+
+test: test-unit
+	@$(RUN) scripts/site_run.py test --if-found
+
+test-unit: $(VENV)/.stamp
+	@$(RUN) -m pytest $(ARGS)
+
+test-site: $(VENV)/.stamp
+	@$(RUN) scripts/site_run.py test $(ARGS)
+
+chaos: $(VENV)/.stamp
+	@$(RUN) scripts/site_run.py chaos $(ARGS)
+
+bench: $(VENV)/.stamp
+	@$(RUN) scripts/site_run.py bench $(ARGS)
+
+lint: $(VENV)/.stamp
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(VENV)/bin/lint-imports --no-cache
+	@$(RUN) scripts/check_project.py
+
+format: $(VENV)/.stamp
+	@$(RUN) -m ruff check --fix .
+	@$(RUN) -m ruff format .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info

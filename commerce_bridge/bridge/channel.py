@@ -1,0 +1,131 @@
+"""A channel's settings as the engine sees them: read once for a unit of work, never changed by it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Owner = Literal["ERPNext", "Storefront", "Nobody"]
+
+
+class ChannelStatus(str, Enum):
+	ACTIVE = "Active"
+	PAUSED = "Paused"
+	DISABLED = "Disabled"
+
+
+class Frozen(BaseModel):
+	model_config = ConfigDict(frozen=True)
+
+
+class WarehouseMap(Frozen):
+	"""One row of the warehouse table; `location_id` is None for shops without locations."""
+
+	warehouse: str
+	location_id: str | None = None
+	is_group: bool = False
+
+
+class TaxMap(Frozen):
+	"""Which tax of the shop goes to which account. The most specific row wins; "*" matches all."""
+
+	title: str | None = None
+	code: str | None = None
+	rate: Decimal | None = None
+	account: str
+
+
+class ShippingMap(Frozen):
+	"""Which shipping method becomes which service item, or an Actual charge on which account."""
+
+	method: str
+	item: str | None = None
+	account: str | None = None
+
+
+class FieldMap(Frozen):
+	"""A value of the payload (JMESPath) written to a field of a document."""
+
+	path: str
+	doctype: str
+	fieldname: str
+	transform: str | None = None
+	default: str | None = None
+
+
+class Ownership(Frozen):
+	"""Who is the source of truth for each kind of data; nothing is written against it."""
+
+	title: Owner = "ERPNext"
+	images: Owner = "ERPNext"
+	price: Owner = "ERPNext"
+	stock: Owner = "ERPNext"
+	customer: Owner = "Storefront"
+
+
+class StockPolicy(Frozen):
+	push: bool = True
+	buffer: Decimal = Decimal(0)
+	whole_units: bool = True
+	first_push_confirmed: bool = False
+
+
+class OrderPolicy(Frozen):
+	submit: bool = True
+	statuses: tuple[str, ...] = ()
+	from_date: datetime | None = None
+	afterwards: Literal["Nothing", "Reserve Stock", "Create Pick List"] = "Nothing"
+	send_local_changes: bool = False
+	numbering: Literal["In the order's transaction", "In its own transaction"] = "In the order's transaction"
+
+
+class Channel(Frozen):
+	"""One store."""
+
+	name: str
+	platform: str
+	status: ChannelStatus = ChannelStatus.ACTIVE
+	company: str
+	company_currency: str
+	store_url: str = ""
+	integration_user: str = ""
+	price_list: str = ""
+	currency: str
+	customer_group: str = ""
+	territory: str = ""
+	naming_series: str | None = None
+	cost_center: str | None = None
+	default_warehouse: str = ""
+	time_zone: str = "UTC"  # the site's: decides on which day an order was placed
+	default_country: str | None = None  # ISO 3166 alpha-2: region of phone numbers without a prefix
+	warehouses: tuple[WarehouseMap, ...] = ()
+	taxes: tuple[TaxMap, ...] = ()
+	shipping: tuple[ShippingMap, ...] = ()
+	fields: tuple[FieldMap, ...] = ()
+	ownership: Ownership = Ownership()
+	stock: StockPolicy = StockPolicy()
+	orders: OrderPolicy = OrderPolicy()
+	fee_item: str | None = None  # service item of fees and rounding rows that raise the total
+	tolerance: Decimal = Decimal(0)
+	rounding_account: str | None = None
+	dry_run: bool = False
+
+
+class Credentials(BaseModel):
+	"""Decrypted secrets, held in memory for one unit of work. Never logged: repr hides them."""
+
+	model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+	webhook_secrets: tuple[str, ...] = ()
+	api_key: str | None = None
+	api_secret: str | None = None
+	access_token: str | None = None
+
+	def __repr__(self) -> str:
+		return "Credentials(…)"
+
+	__str__ = __repr__

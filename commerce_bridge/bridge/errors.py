@@ -1,0 +1,82 @@
+"""What can go wrong, in three classes that decide what happens next.
+
+BridgeError
+├── Retryable      network, 429, 5xx: try again later (Conflict: a deadlock, repeated at once)
+├── Rejected       bad data: fails at once, a person decides
+└── Misconfigured  a mapping or credential is missing: fails at once, says what to fill in
+
+Anything else is caught once, at the worker's boundary, and becomes Failed, class Unexpected.
+Messages reach people: they carry no secret and no personal data.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+
+class BridgeError(Exception):
+	"""Base of the engine's own errors."""
+
+
+class Retryable(BridgeError):
+	"""The same attempt may succeed later.
+
+	:param after: how long to wait at least, where the other side said so (Retry-After).
+	"""
+
+	def __init__(self, message: str, after: timedelta | None = None):
+		super().__init__(message)
+		self.after = after
+
+
+class Conflict(Retryable):
+	"""Two transactions met (deadlock, lock wait): the same transaction is repeated at once, a few times."""
+
+
+class Rejected(BridgeError):
+	"""The data itself cannot be booked; trying again changes nothing."""
+
+
+class TotalsDiffer(Rejected):
+	"""The document ERPNext would make is not equal to the order of the shop.
+
+	:param difference: what the shop's total is above the document's: the number a Manager may accept
+	"""
+
+	def __init__(self, message: str, difference: Decimal | None = None):
+		super().__init__(message)
+		self.difference = difference
+
+
+class Misconfigured(BridgeError):
+	"""A setting is missing or wrong; after it is filled in, Retry succeeds.
+
+	:param doctype: the DocType to open, e.g. "Channel Settings" or "Item"
+	:param document: the name of the document, if one exists already
+	:param fieldname: the field to fill in
+	"""
+
+	def __init__(
+		self,
+		message: str,
+		doctype: str | None = None,
+		document: str | None = None,
+		fieldname: str | None = None,
+	):
+		super().__init__(message)
+		self.doctype = doctype
+		self.document = document
+		self.fieldname = fieldname
+
+
+class LeaseLost(BridgeError):
+	"""Another worker has taken the entry over: this one must write nothing more."""
+
+
+class Unauthorized(BridgeError):
+	"""A webhook is not signed by the channel's secret; the answer is 401, with no reason given."""
+
+
+class BadRequest(BridgeError):
+	"""A signed webhook that cannot be understood; the answer is 400 and the raw bytes are kept."""

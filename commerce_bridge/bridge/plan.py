@@ -1,0 +1,162 @@
+"""A Sales Order as the engine wants it made: the whole document, computed, and free of any ERP's classes.
+
+Field names are ERPNext's, so that a reader finds `rate` or `charge_type` under the same name in every room.
+Amounts are in the order's currency, already quantised to its minor unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+ChargeType = Literal["On Net Total", "Actual"]
+Afterwards = Literal["Nothing", "Reserve Stock", "Create Pick List"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rounding:
+	"""How the site rounds.
+
+	`amounts` and `quantities` are its currency and float precision; None: two decimals, or those of the
+	currency if it has more. `row_wise_tax` is the Accounts Setting "Round Tax Amount Row-wise".
+	"""
+
+	amounts: int | None = None
+	quantities: int = 3
+	row_wise_tax: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ItemKey:
+	"""How a line names its item; tried in this order: listing (product and variant id), SKU, barcode."""
+
+	product_id: str | None = None
+	variant_id: str | None = None
+	sku: str | None = None
+	barcode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+	"""An item of the ERP found for an `ItemKey`."""
+
+	item_code: str
+	item_name: str = ""
+	stock_uom: str = "Nos"
+	is_bundle: bool = False
+	listing: str | None = None
+	uom: str | None = None  # the listing's, else the stock UOM
+	grade: str | None = None  # the listing's
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+	"""One row of the items table. `line_id` is the shop's; None for shipping, fees and rounding."""
+
+	item_code: str
+	qty: Decimal
+	rate: Decimal
+	price_list_rate: Decimal
+	discount_percentage: Decimal = Decimal(0)
+	line_id: str | None = None
+	item_name: str | None = None
+	uom: str | None = None
+	warehouse: str | None = None
+	grade: str | None = None
+	serial_no: str | None = None
+	listing: str | None = None
+	values: dict[str, Any] = field(default_factory=dict)  # from the field map
+
+
+@dataclass(frozen=True, slots=True)
+class TaxRow:
+	"""One row of the taxes table: "On Net Total" has a `rate` in percent, "Actual" a `tax_amount`."""
+
+	charge_type: ChargeType
+	account_head: str
+	description: str
+	rate: Decimal = Decimal(0)
+	tax_amount: Decimal = Decimal(0)
+	included_in_print_rate: bool = False
+	cost_center: str | None = None
+	is_tax: bool = True  # False: shipping, what a discount takes off it, rounding; not in `total_taxes`
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+	"""The arithmetic part of a Sales Order, made by `totals.plan_amounts`."""
+
+	items: tuple[ItemRow, ...]
+	taxes: tuple[TaxRow, ...]
+	discount_amount: Decimal
+	apply_discount_on: Literal["Net Total", "Grand Total"]
+	grand_total: Decimal  # what the shop says, to be met
+	total_taxes: Decimal  # Σ of the shop's taxes (charges booked on accounts not included)
+
+
+@dataclass(frozen=True, slots=True)
+class SalesOrderPlan:
+	channel: str
+	company: str
+	external_id: str
+	external_number: str
+	customer: str
+	contact: str | None
+	billing_address: str | None
+	shipping_address: str | None
+	currency: str
+	conversion_rate: Decimal
+	price_list: str
+	transaction_date: date
+	delivery_date: date
+	naming_series: str | None
+	cost_center: str | None
+	amounts: Amounts
+	submit: bool
+	afterwards: Afterwards
+	own_numbering: bool
+	note: str | None = None
+	values: dict[str, Any] = field(default_factory=dict)  # header fields from the field map
+	accept_difference: Decimal | None = None  # a Manager accepted exactly this difference
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+	"""What the ERP made of a plan."""
+
+	name: str
+	grand_total: Decimal
+	total_taxes: Decimal
+	submitted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SalesOrderState:
+	"""What stands on a Sales Order now; decides whether it can follow an update."""
+
+	name: str
+	status: Literal["Draft", "Submitted", "Cancelled"]
+	delivered: tuple[str, ...] = ()  # submitted Delivery Notes
+	billed: tuple[str, ...] = ()  # submitted Sales Invoices
+	drafts: tuple[str, ...] = ()  # draft Delivery Notes, Invoices, Pick Lists: a cancellation orphans them
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+	"""A Channel Record: which external id is which document, and the newest version applied.
+
+	`fingerprint` is a hash of what the storefront said that the document depends on; `cancelled` is the
+	tombstone of an order the storefront cancelled, whether or not it was ever seen here.
+	"""
+
+	channel: str
+	record_type: str
+	external_id: str
+	doctype: str | None = None
+	document: str | None = None
+	version: int | None = None
+	source_time: Any = None  # aware datetime, UTC
+	fingerprint: str | None = None
+	cancelled: bool = False

@@ -1,0 +1,52 @@
+"""Reading what a storefront offers to be read: closes gaps that lost webhooks leave, and imports history.
+
+A page's events and the cursor behind them are stored in one transaction, in the same Sync Log, under the same
+dedupe keys as webhooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from commerce_bridge.bridge.channel import Channel
+from commerce_bridge.bridge.protocols import Connector, Page
+from commerce_bridge.bridge.receive import new_entry
+from commerce_bridge.bridge.world import World
+
+CURSOR = "orders"
+
+
+@dataclass(slots=True)
+class Polled:
+	seen: int = 0
+	new: int = 0
+
+
+def poll(
+	world: World,
+	channel: Channel,
+	connector: Connector,
+	since: str | None = None,
+	progress: Callable[[Polled], None] = lambda polled: None,
+) -> Polled:
+	"""Stores the orders that changed since the channel's cursor.
+
+	:param since: a cursor to start from instead (history import); the channel's own stays as it is then
+	:param progress: called after each page
+	:return: how many orders were seen, and how many of these deliveries were new
+	"""
+	polled = Polled()
+	for page in connector.orders_since(since or world.state.get_cursor(channel.name, CURSOR)):
+		_store(world, channel, page, polled, keep_cursor=since is None)
+		progress(polled)
+	return polled
+
+
+def _store(world: World, channel: Channel, page: Page, polled: Polled, keep_cursor: bool) -> None:
+	with world.erp.transaction():
+		recorded = world.journal.record([new_entry(channel, incoming) for incoming in page.events])
+		if keep_cursor and page.cursor:
+			world.state.set_cursor(channel.name, CURSOR, page.cursor)
+	polled.seen += len(recorded)
+	polled.new += sum(row.created for row in recorded)

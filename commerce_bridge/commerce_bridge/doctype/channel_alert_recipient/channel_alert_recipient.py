@@ -1,0 +1,22 @@
+"""A user who is told when entries of a channel fail."""
+
+from __future__ import annotations
+
+from frappe.model.document import Document
+
+
+class ChannelAlertRecipient(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		parent: DF.Data
+		parentfield: DF.Data
+		parenttype: DF.Data
+		user: DF.Link
+	# end: auto-generated types
+	pass

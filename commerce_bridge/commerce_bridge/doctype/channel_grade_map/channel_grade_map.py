@@ -1,0 +1,34 @@
+"""What a channel calls a grade of an item group in a condition. Without a row, a unit is not listed."""
+
+from __future__ import annotations
+
+import hashlib
+
+from frappe.model.document import Document
+
+
+class ChannelGradeMap(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		blocked: DF.Check
+		channel: DF.Link
+		condition: DF.Literal["", "New", "Open Box", "Refurbished", "Used", "For Parts"]
+		grade: DF.Link
+		inbound_codes: DF.SmallText | None
+		item_group: DF.Link | None
+		map_key: DF.Data | None
+		min_warranty_months: DF.Int
+		needs_approval: DF.Check
+		outbound_code: DF.Data | None
+
+	# end: auto-generated types
+	def before_validate(self) -> None:
+		"""The key makes channel, item group, condition and grade unique together in the database."""
+		parts = (self.channel, self.item_group or "", self.condition or "", self.grade or "")
+		self.map_key = hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,43 @@
+"""Which external id is which document; `erpnext/channel_record.py` is its one writer.
+
+The name is a hash of channel, record type and external id, so the primary key is the unique index.
+"""
+
+from __future__ import annotations
+
+import frappe
+from frappe.model.document import Document
+
+from commerce_bridge.permissions import refuse_by_hand
+
+
+class ChannelRecord(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		cancelled: DF.Check
+		channel: DF.Link
+		document_name: DF.DynamicLink | None
+		document_type: DF.Link | None
+		external_id: DF.Data
+		fingerprint: DF.Data | None
+		record_type: DF.Data
+		source_time: DF.Datetime | None
+		version: DF.Data | None
+
+	# end: auto-generated types
+	def validate(self) -> None:
+		refuse_by_hand(self)
+
+	def on_trash(self) -> None:
+		refuse_by_hand(self)
+
+
+def on_doctype_update() -> None:
+	"""Index of the way back: from a document to what the storefront calls it."""
+	frappe.db.add_index("Channel Record", ["document_type", "document_name"], "document")

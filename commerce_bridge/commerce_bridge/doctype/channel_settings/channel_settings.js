@@ -1,0 +1,270 @@
+// Channel Settings: health, and what a Manager does to a channel. What comes from a storefront is shown as text.
+// The Desk runs this in the global scope, hence the function around it.
+(() => {
+	frappe.ui.form.on("Channel Settings", {
+		setup(frm) {
+			const of_company = (extra) => () => ({ filters: { company: frm.doc.company, ...extra } });
+			frm.set_query("default_warehouse", of_company({ is_group: 0 }));
+			frm.set_query("cost_center", of_company({ is_group: 0 }));
+			frm.set_query("rounding_account", of_company({ is_group: 0 }));
+			frm.set_query("warehouse", "warehouses", of_company({}));
+			frm.set_query("account", "taxes", of_company({ is_group: 0 }));
+			frm.set_query("account", "shipping_methods", of_company({ is_group: 0 }));
+			frm.set_query("fee_item", () => ({ filters: { is_stock_item: 0, disabled: 0 } }));
+			frm.set_query("item", "shipping_methods", () => ({ filters: { is_stock_item: 0, disabled: 0 } }));
+		},
+
+		refresh(frm) {
+			offer_platforms(frm);
+			if (frm.is_new()) return;
+			show_webhook_url(frm);
+			show_health(frm);
+			if (frappe.user.has_role("Commerce Bridge Manager")) add_buttons(frm);
+		},
+	});
+
+	function call(frm, method, args = {}, freeze_message = null) {
+		return frappe
+			.call({
+				method: `commerce_bridge.api.${method}`,
+				args: { channel: frm.doc.name, ...args },
+				freeze: Boolean(freeze_message),
+				freeze_message,
+			})
+			.then((response) => response.message);
+	}
+
+	function offer_platforms(frm) {
+		const input = frm.fields_dict.platform.$input?.get(0);
+		if (!input || frm.platforms_offered) return;
+		frm.platforms_offered = true;
+		frappe.call("commerce_bridge.api.connectors").then(({ message }) => {
+			const list = new Awesomplete(input, { list: message || [], minChars: 0, autoFirst: true });
+			input.addEventListener("focus", () => list.evaluate());
+			input.addEventListener("awesomplete-selectcomplete", () => frm.set_value("platform", input.value));
+		});
+	}
+
+	// --- what is shown ---------------------------------------------------------------------------------------
+
+	function show_webhook_url(frm) {
+		const path = "/api/method/commerce_bridge.api.webhook?channel=";
+		const url = window.location.origin + path + encodeURIComponent(frm.doc.name);
+		const copy = $(`<button class="btn btn-xs btn-default">`).text(__("Copy"));
+		copy.on("click", () => frappe.utils.copy_to_clipboard(url));
+		const label = $(`<label class="control-label">`).text(__("Webhook URL"));
+		const row = $("<p>").append($(`<code style="word-break: break-all">`).text(url), " ", copy);
+		frm.fields_dict.webhook_url.$wrapper.empty().append(label, row);
+	}
+
+	function show_health(frm) {
+		const wrapper = frm.fields_dict.health_html.$wrapper.empty();
+		call(frm, "channel_health").then((health) => {
+			if (!health) return;
+			warn_of_copy(frm, health);
+			const table = $(`<table class="table table-condensed" style="max-width: 640px">`);
+			for (const [label, value] of health_rows(health)) {
+				table.append($("<tr>").append($("<td>").text(label), $("<td>").text(value)));
+			}
+			wrapper.empty().append(table);
+		});
+	}
+
+	function health_rows(health) {
+		const when = (time) => (time ? frappe.datetime.prettyDate(time) : __("never"));
+		const rows = [
+			[__("In force"), __(health.status)],
+			[__("Last event in"), when(health.last_event)],
+			[__("Last push out"), when(health.last_push)],
+			[__("Rejected requests"), String(health.rejected ?? 0)],
+			[__("Failures in 24 hours"), String(health.failed_24h ?? 0)],
+			[__("Oldest waiting"), health.oldest_waiting ? when(health.oldest_waiting) : __("nothing waits")],
+			[__("Circuit"), __(health.circuit || "Closed")],
+		];
+		return health.progress?.kind ? [...rows, [__("Progress"), progress_text(health.progress)]] : rows;
+	}
+
+	function progress_text({ kind, done, total, failed, finished, message }) {
+		const count = total ? `${done} / ${total}` : String(done ?? 0);
+		const failures = failed ? `, ${__("failed: {0}", [failed])}` : "";
+		const end = finished ? `, ${__("finished {0}", [frappe.datetime.prettyDate(finished)])}` : "";
+		return `${__(kind)}: ${count}${failures}${end}${message ? `. ${message}` : ""}`;
+	}
+
+	function warn_of_copy(frm, health) {
+		if (!health.is_copy || frm.doc.state !== "Active") return;
+		frm.dashboard.clear_headline();
+		frm.dashboard.set_headline(
+			__("This site is not the one this channel was switched on at, so the channel is paused here: a copy must " +
+				"not talk to the live shop. If this is the live site, press Confirm This Site."),
+			"red"
+		);
+		if (frappe.user.has_role("Commerce Bridge Manager")) {
+			frm.add_custom_button(__("Confirm This Site"), () => confirm_site(frm)).addClass("btn-danger");
+		}
+	}
+
+	// --- what a Manager does ---------------------------------------------------------------------------------
+
+	function add_buttons(frm) {
+		const setup = __("Set-up");
+		const work = __("Synchronise");
+		frm.add_custom_button(__("Test Connection"), () => test_connection(frm), setup);
+		frm.add_custom_button(__("Register Webhooks"), () => register_webhooks(frm), setup);
+		frm.add_custom_button(__("Rotate Secret"), () => rotate_secret(frm), setup);
+		frm.add_custom_button(__("Add Listings"), () => add_listings(frm), setup);
+		frm.add_custom_button(__("Sync Stock Now"), () => preview_stock(frm), work);
+		frm.add_custom_button(__("Import Orders Since…"), () => import_orders(frm), work);
+		frm.add_custom_button(__("Sync Log"), () =>
+			frappe.set_route("List", "Sync Log", { channel: frm.doc.name })
+		);
+	}
+
+	function confirm_site(frm) {
+		const question = __("Let this site talk to the live shop of {0}?", [frm.doc.name.bold()]);
+		frappe.confirm(question, () => call(frm, "confirm_site").then(() => frm.reload_doc()));
+	}
+
+	function test_connection(frm) {
+		call(frm, "test_connection", {}, __("Testing…")).then((checks) => {
+			const list = $("<div>");
+			for (const check of checks || []) list.append(check_row(check));
+			show_dialog(__("Test Connection"), list);
+		});
+	}
+
+	function check_row(check) {
+		const color = check.ok ? "green" : check.severity === "warning" ? "orange" : "red";
+		const row = $("<p>").append($(`<span class="indicator ${color}">`).text(check.title));
+		if (!check.ok && check.fix) row.append($(`<div class="text-muted">`).text(check.fix));
+		if (!check.ok && check.document) {
+			const link = $("<a>").text(`${__(check.doctype)} ${check.document}`);
+			row.append(link.attr("href", frappe.utils.get_form_link(check.doctype, check.document)));
+		}
+		return row;
+	}
+
+	function register_webhooks(frm) {
+		call(frm, "register_webhooks", {}, __("Registering…")).then((message) => {
+			frappe.show_alert({ message: frappe.utils.escape_html(message || __("Registered")), indicator: "green" });
+		});
+	}
+
+	function rotate_secret(frm) {
+		const question = __("Make a new webhook secret? The previous one stays valid for a while, so that you can enter the new one in the storefront.");
+		frappe.confirm(question, () =>
+			call(frm, "rotate_secret").then((answer) => {
+				show_secret(answer?.secret ?? answer);
+				frm.reload_doc();
+			})
+		);
+	}
+
+	function show_secret(secret) {
+		const copy = $(`<button class="btn btn-xs btn-default">`).text(__("Copy"));
+		copy.on("click", () => frappe.utils.copy_to_clipboard(secret));
+		const body = $("<div>").append(
+			$("<p>").text(__("Enter this secret in the storefront. It is not shown again.")),
+			$("<p>").append($(`<code style="word-break: break-all">`).text(secret), " ", copy)
+		);
+		show_dialog(__("New Webhook Secret"), body);
+	}
+
+	function preview_stock(frm) {
+		call(frm, "preview_stock", {}, __("Computing…")).then((rows) => {
+			const dialog = new frappe.ui.Dialog({
+				title: __("What would change in the shop"),
+				size: "large",
+				fields: [
+					{ fieldtype: "HTML", fieldname: "preview" },
+					{
+						fieldtype: "Check",
+						fieldname: "confirmed",
+						label: __("I have looked at it: this first push may be sent"),
+						hidden: frm.doc.first_push_confirmed,
+						reqd: !frm.doc.first_push_confirmed,
+					},
+				],
+				primary_action_label: __("Send"),
+				primary_action: ({ confirmed }) => {
+					dialog.hide();
+					sync_stock(frm, Boolean(confirmed));
+				},
+			});
+			dialog.fields_dict.preview.$wrapper.append(preview_table(rows || []));
+			dialog.show();
+		});
+	}
+
+	function preview_table(rows) {
+		if (!rows.length) return $("<p>").text(__("Nothing: the shop shows what is available."));
+		const head = [__("Item"), __("SKU"), __("Location"), __("Last sent"), __("Now")];
+		const table = $(`<table class="table table-condensed">`);
+		table.append($("<tr>").append(head.map((label) => $("<th>").text(label))));
+		for (const row of rows.slice(0, 200)) {
+			const cells = [row.item_code, row.sku, row.location_id || "", row.before ?? "–", row.after];
+			table.append($("<tr>").append(cells.map((cell) => $("<td>").text(String(cell ?? "")))));
+		}
+		const more = rows.length > 200 ? $("<p>").text(__("… and {0} more", [rows.length - 200])) : "";
+		return $(`<div style="max-height: 50vh; overflow: auto">`).append(table, more);
+	}
+
+	function sync_stock(frm, confirm_first_push) {
+		call(frm, "sync_stock_now", { confirm_first_push: confirm_first_push ? 1 : 0 }).then(() => {
+			frappe.show_alert({ message: __("Stock is being sent; see the Sync Log."), indicator: "green" });
+			frm.reload_doc();
+		});
+	}
+
+	function import_orders(frm) {
+		const fields = [{ fieldtype: "Datetime", fieldname: "since", label: __("Since"), reqd: 1 }];
+		const send = ({ since }) =>
+			call(frm, "import_orders_since", { since }).then(() => {
+				frappe.show_alert({ message: __("The import has started."), indicator: "green" });
+				follow_progress(frm);
+			});
+		frappe.prompt(fields, send, __("Import Orders Since…"), __("Import"));
+	}
+
+	function follow_progress(frm) {
+		if (frm.is_new() || cur_page?.page?.frm !== frm) return;
+		call(frm, "channel_health").then((health) => {
+			const { done = 0, total = 0, finished } = health?.progress || {};
+			// Not every storefront says beforehand how many orders there are.
+			const percent = finished ? 100 : total ? (100 * done) / total : 50;
+			const text = frappe.utils.escape_html(progress_text(health?.progress || {}));
+			frm.dashboard.show_progress(__("Import"), percent, text);
+			if (finished) show_health(frm);
+			else setTimeout(() => follow_progress(frm), 3000);
+		});
+	}
+
+	function add_listings(frm) {
+		const fields = [
+			{ fieldtype: "Link", fieldname: "item_group", label: __("Item Group"), options: "Item Group" },
+			{
+				fieldtype: "Small Text",
+				fieldname: "items",
+				label: __("Or Item Codes"),
+				description: __("One per line"),
+			},
+		];
+		const add = ({ item_group, items }) => {
+			const codes = (items || "").split("\n").map((code) => code.trim());
+			const args = { item_group, items: codes.filter(Boolean) };
+			call(frm, "add_listings", args, __("Adding…")).then((answer) =>
+				frappe.show_alert({
+					message: __("Listings added: {0}", [answer?.created ?? answer ?? 0]),
+					indicator: "green",
+				})
+			);
+		};
+		frappe.prompt(fields, add, __("Add Listings"), __("Add"));
+	}
+
+	function show_dialog(title, body) {
+		const dialog = new frappe.ui.Dialog({ title, fields: [{ fieldtype: "HTML", fieldname: "body" }] });
+		dialog.fields_dict.body.$wrapper.append(body);
+		dialog.show();
+	}
+})();

@@ -1,0 +1,263 @@
+"""One store: where it is, what is taken from it and sent to it. Validation only; `erpnext/` reads it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+import frappe
+import jmespath
+from frappe import _
+from frappe.model.document import Document
+
+from commerce_bridge import connectors
+from commerce_bridge.erpnext.channel_settings import remember_site
+from commerce_bridge.permissions import INTEGRATION
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}")
+NEEDED_WHEN_ACTIVE = ("company", "currency", "price_list", "integration_user")
+# What the engine itself decides on a document; a field map must not write over it.
+ENGINE_FIELDS = frozenset(
+	"name owner docstatus status company customer currency conversion_rate amended_from grand_total "
+	"item_code qty rate amount cb_channel cb_external_id cb_line_id cb_listing".split()
+)
+
+
+class ChannelSettings(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from commerce_bridge.commerce_bridge.doctype.channel_alert_recipient.channel_alert_recipient import (
+			ChannelAlertRecipient,
+		)
+		from commerce_bridge.commerce_bridge.doctype.channel_field.channel_field import ChannelField
+		from commerce_bridge.commerce_bridge.doctype.channel_shipping_method.channel_shipping_method import (
+			ChannelShippingMethod,
+		)
+		from commerce_bridge.commerce_bridge.doctype.channel_tax.channel_tax import ChannelTax
+		from commerce_bridge.commerce_bridge.doctype.channel_warehouse.channel_warehouse import (
+			ChannelWarehouse,
+		)
+		from frappe.types import DF
+
+		access_token: DF.Password | None
+		afterwards: DF.Literal["Nothing", "Reserve Stock", "Create Pick List"]
+		alert_recipients: DF.TableMultiSelect[ChannelAlertRecipient]
+		allowed_ips: DF.SmallText | None
+		api_key: DF.Data | None
+		api_secret: DF.Password | None
+		channel_name: DF.Data
+		company: DF.Link | None
+		cost_center: DF.Link | None
+		currency: DF.Link | None
+		customer_group: DF.Link | None
+		default_country: DF.Link | None
+		default_warehouse: DF.Link | None
+		dry_run: DF.Check
+		enabled_host: DF.Data | None
+		enabled_id: DF.Data | None
+		enabled_site: DF.Data | None
+		fee_item: DF.Link | None
+		field_map: DF.Table[ChannelField]
+		first_push_confirmed: DF.Check
+		integration_user: DF.Link | None
+		naming_series: DF.Data | None
+		order_docstatus: DF.Literal["Draft", "Submitted"]
+		order_statuses: DF.SmallText | None
+		orders_from: DF.Datetime | None
+		own_numbering: DF.Check
+		owner_customer: DF.Literal["ERPNext", "Storefront", "Nobody"]
+		owner_images: DF.Literal["ERPNext", "Storefront", "Nobody"]
+		owner_price: DF.Literal["ERPNext", "Storefront", "Nobody"]
+		owner_stock: DF.Literal["ERPNext", "Storefront", "Nobody"]
+		owner_title: DF.Literal["ERPNext", "Storefront", "Nobody"]
+		platform: DF.Data
+		previous_secret_expires: DF.Datetime | None
+		previous_webhook_secret: DF.Password | None
+		price_list: DF.Link | None
+		push_stock: DF.Check
+		rounding_account: DF.Link | None
+		send_local_changes: DF.Check
+		shipping_methods: DF.Table[ChannelShippingMethod]
+		state: DF.Literal["Active", "Paused", "Disabled"]
+		stock_buffer: DF.Float
+		store_url: DF.Data | None
+		taxes: DF.Table[ChannelTax]
+		territory: DF.Link | None
+		tolerance: DF.Float
+		warehouses: DF.Table[ChannelWarehouse]
+		webhook_secret: DF.Password | None
+		whole_units: DF.Check
+
+	# end: auto-generated types
+	def validate(self) -> None:
+		"""Every setting that can be wrong before the first order is refused here, by the name of its field."""
+		self.validate_name()
+		self.validate_platform()
+		self.validate_needed_when_active()
+		self.validate_store_url()
+		self.validate_allowed_ips()
+		self.validate_amounts()
+		self.validate_currency()
+		self.validate_warehouses()
+		self.validate_accounts()
+		self.validate_field_map()
+		self.validate_integration_user()
+		if self.state == "Active" and self.has_value_changed("state"):
+			remember_site(self)
+
+	def before_rename(self, old: str, new: str, merge: bool = False) -> None:
+		"""The name is part of the webhook URL and of every key made from an event."""
+		frappe.throw(_("A channel cannot be renamed: its name is part of the webhook URL"))
+
+	def on_trash(self) -> None:
+		"""A channel with history stays, since its keys keep events from being taken twice."""
+		for doctype in ("Sync Log", "Channel Record"):
+			if frappe.db.exists(doctype, {"channel": self.name}):
+				frappe.throw(
+					_("{0} has entries in {1}. Set it to Disabled instead.").format(self.name, _(doctype))
+				)
+		frappe.db.delete("Channel State", {"channel": self.name})
+
+	def validate_name(self) -> None:
+		if not NAME.fullmatch(self.channel_name or ""):
+			self.refuse(
+				"channel_name",
+				_("use letters, digits, spaces, dots, dashes and underscores, at most 100 characters"),
+			)
+
+	def validate_platform(self) -> None:
+		known = platforms()
+		if self.platform not in known:
+			self.refuse("platform", _("{0} is not one of {1}").format(self.platform, ", ".join(known)))
+
+	def validate_needed_when_active(self) -> None:
+		if self.state != "Active":
+			return
+		missing = [fieldname for fieldname in NEEDED_WHEN_ACTIVE if not self.get(fieldname)]
+		if missing:
+			labels = ", ".join(self.label(fieldname) for fieldname in missing)
+			frappe.throw(_("An active channel needs: {0}").format(labels), frappe.MandatoryError)
+
+	def validate_store_url(self) -> None:
+		if not self.store_url:
+			return
+		self.store_url = self.store_url.strip().rstrip("/")
+		try:
+			parts = urlsplit(self.store_url)
+			valid = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
+		except ValueError:
+			valid = False
+		if not valid or parts.username is not None:
+			self.refuse("store_url", _("enter an address such as https://shop.example.com"))
+
+	def validate_allowed_ips(self) -> None:
+		for line in (self.allowed_ips or "").split():
+			try:
+				ipaddress.ip_network(line, strict=False)
+			except ValueError:
+				self.refuse("allowed_ips", _("{0} is not a network such as 203.0.113.0/24").format(line))
+
+	def validate_amounts(self) -> None:
+		for fieldname in ("tolerance", "stock_buffer"):
+			if (self.get(fieldname) or 0) < 0:
+				self.refuse(fieldname, _("cannot be negative"))
+		if self.tolerance and not self.rounding_account:
+			self.refuse("rounding_account", _("is needed with a tolerance"))
+
+	def validate_currency(self) -> None:
+		if not (self.price_list and self.currency):
+			return
+		currency = frappe.get_cached_value("Price List", self.price_list, "currency")
+		if currency != self.currency:
+			self.refuse("price_list", _("is in {0}, the channel in {1}").format(currency, self.currency))
+
+	def validate_warehouses(self) -> None:
+		self.check_company("default_warehouse", "Warehouse", self.default_warehouse)
+		if self.default_warehouse and frappe.get_cached_value(
+			"Warehouse", self.default_warehouse, "is_group"
+		):
+			self.refuse("default_warehouse", _("cannot be a group: orders are booked on it"))
+		warehouses, locations = set(), set()
+		for row in self.warehouses:
+			self.check_company("warehouses", "Warehouse", row.warehouse)
+			if row.warehouse in warehouses:
+				self.refuse(
+					"warehouses", _("{0} is there twice: its stock would be sold twice").format(row.warehouse)
+				)
+			if row.location_id and row.location_id in locations:
+				self.refuse(
+					"warehouses",
+					_("location {0} is there twice; use a group warehouse for its sum").format(
+						row.location_id
+					),
+				)
+			warehouses.add(row.warehouse)
+			locations.add(row.location_id)
+
+	def validate_accounts(self) -> None:
+		self.check_account("rounding_account", self.rounding_account)
+		self.check_company("cost_center", "Cost Center", self.cost_center)
+		for row in self.taxes:
+			self.check_account("taxes", row.account)
+			if row.rate and not re.fullmatch(r"\d+(\.\d+)?", row.rate.strip()):
+				self.refuse("taxes", _("{0} is not a rate such as 7.7").format(row.rate))
+		for row in self.shipping_methods:
+			if bool(row.item) == bool(row.account):
+				self.refuse(
+					"shipping_methods", _("{0} needs either an item or an account").format(row.method)
+				)
+			self.check_account("shipping_methods", row.account)
+
+	def validate_field_map(self) -> None:
+		for row in self.field_map:
+			try:
+				jmespath.compile(row.path)
+			except (jmespath.exceptions.JMESPathError, ValueError) as error:
+				self.refuse("field_map", _("path {0}: {1}").format(row.path, str(error)))
+			field = frappe.get_meta(row.target_doctype).get_field(row.fieldname)
+			if not field or field.fieldtype in frappe.model.no_value_fields:
+				self.refuse(
+					"field_map", _("{0} has no field {1}").format(_(row.target_doctype), row.fieldname)
+				)
+			if row.fieldname in ENGINE_FIELDS:
+				self.refuse("field_map", _("{0} is decided by Commerce Bridge itself").format(row.fieldname))
+
+	def validate_integration_user(self) -> None:
+		if not self.integration_user:
+			return
+		if self.integration_user in ("Administrator", "Guest"):
+			self.refuse("integration_user", _("cannot be {0}").format(self.integration_user))
+		if self.state == "Active" and INTEGRATION not in frappe.get_roles(self.integration_user):
+			self.refuse("integration_user", _("needs the role {0}").format(_(INTEGRATION)))
+
+	def check_account(self, fieldname: str, account: str | None) -> None:
+		"""An account that can be booked on: of the company, and not a group."""
+		self.check_company(fieldname, "Account", account)
+		if account and frappe.get_cached_value("Account", account, "is_group"):
+			self.refuse(fieldname, _("{0} is a group").format(account))
+
+	def check_company(self, fieldname: str, doctype: str, name: str | None) -> None:
+		if not name:
+			return
+		company = frappe.get_cached_value(doctype, name, "company")
+		if company != self.company:
+			self.refuse(fieldname, _("{0} belongs to company {1}").format(name, company))
+
+	def refuse(self, fieldname: str, reason: str) -> None:
+		"""Raises a `ValidationError` that starts with the field's label."""
+		frappe.throw(
+			_("{0}: {1}").format(frappe.bold(self.label(fieldname)), frappe.utils.escape_html(reason))
+		)
+
+	def label(self, fieldname: str) -> str:
+		return _(self.meta.get_label(fieldname))
+
+
+def platforms() -> list[str]:
+	"""Names of the platforms of this app and of those that register theirs by hook, sorted."""
+	return sorted({*connectors.platforms(), *frappe.get_hooks("commerce_bridge_connectors", default={})})

@@ -1,0 +1,102 @@
+// Sync Log: an entry to look at, and what a person may do about it. Payloads, messages and tracebacks hold what
+// strangers sent: they are shown as text nodes only, never as HTML.
+// The Desk runs this in the global scope, hence the function around it.
+(() => {
+	const ACTIONS = {
+		retry: { label: __("Retry"), states: ["Failed", "Retrying"] },
+		retry_with_current_version: {
+			label: __("Retry with the Storefront's Current Version"),
+			states: ["Failed"],
+			direction: "Inbound",
+		},
+		replay: { label: __("Replay"), states: ["Skipped"] },
+	};
+	const MAY_SKIP = ["Failed", "Retrying", "Queued"];
+
+	frappe.ui.form.on("Sync Log", {
+		refresh(frm) {
+			frm.disable_save();
+			show_text(frm, "message_html", frm.doc.message, __("Message"));
+			show_text(frm, "accepted_html", frm.doc.accepted_reason, __("Accepted Because"));
+			show_text(frm, "payload_html", pretty(frm.doc.payload));
+			show_text(frm, "summary_html", pretty(frm.doc.summary));
+			show_text(frm, "traceback_html", frm.doc.traceback);
+			show_attempts(frm);
+			add_buttons(frm);
+		},
+	});
+
+	function pretty(text) {
+		try {
+			return JSON.stringify(JSON.parse(text), null, 2);
+		} catch {
+			return text;
+		}
+	}
+
+	function show_text(frm, fieldname, text, label) {
+		const wrapper = frm.fields_dict[fieldname].$wrapper.empty();
+		if (!text) return;
+		if (label) wrapper.append($(`<label class="control-label">`).text(label));
+		const style = "white-space: pre-wrap; word-break: break-word; max-height: 60vh; overflow: auto";
+		wrapper.append($(`<pre style="${style}">`).text(text));
+	}
+
+	function show_attempts(frm) {
+		const head = [__("Started"), __("Seconds"), __("Outcome"), __("Message")];
+		const table = $(`<table class="table table-condensed">`);
+		table.append($("<tr>").append(head.map((label) => $("<th>").text(label))));
+		for (const row of frm.doc.attempts || []) {
+			const started = frappe.datetime.str_to_user(row.started);
+			const cells = [started, flt(row.duration, 3), __(row.outcome), row.message || ""];
+			table.append($("<tr>").append(cells.map((cell) => $("<td>").text(cell))));
+		}
+		frm.fields_dict.attempts_html.$wrapper.empty().append(table);
+	}
+
+	function call(frm, method, args) {
+		return frappe
+			.call({ method: `commerce_bridge.api.${method}`, args, freeze: true })
+			.then(() => frm.reload_doc());
+	}
+
+	function add_buttons(frm) {
+		for (const [method, { label, states, direction }] of Object.entries(ACTIONS)) {
+			if (!states.includes(frm.doc.state) || (direction && direction !== frm.doc.direction)) continue;
+			frm.add_custom_button(label, () => call(frm, method, arguments_of(frm, method)));
+		}
+		if (MAY_SKIP.includes(frm.doc.state)) frm.add_custom_button(__("Skip"), () => skip(frm));
+		if (totals_differ(frm) && frappe.user.has_role("Commerce Bridge Manager")) {
+			frm.add_custom_button(__("Accept Difference"), () => accept_difference(frm));
+		}
+	}
+
+	function arguments_of(frm, method) {
+		return method === "retry_with_current_version" ? { name: frm.doc.name } : { names: [frm.doc.name] };
+	}
+
+	function skip(frm) {
+		const field = { fieldtype: "Small Text", fieldname: "reason", label: __("Reason"), reqd: 1 };
+		const send = ({ reason }) => call(frm, "skip", { names: [frm.doc.name], reason });
+		frappe.prompt(field, send, __("Skip"), __("Skip"));
+	}
+
+	function totals_differ(frm) {
+		return frm.doc.state === "Failed" && (frm.doc.message || "").startsWith("Totals differ");
+	}
+
+	function accept_difference(frm) {
+		const fields = [
+			{
+				fieldtype: "Data",
+				fieldname: "difference",
+				label: __("Difference"),
+				reqd: 1,
+				description: __("Exactly as the message says, e.g. 0.01. Another difference is not accepted."),
+			},
+			{ fieldtype: "Small Text", fieldname: "reason", label: __("Reason"), reqd: 1 },
+		];
+		const send = (values) => call(frm, "accept_difference", { name: frm.doc.name, ...values });
+		frappe.prompt(fields, send, __("Accept Difference"), __("Accept and Retry"));
+	}
+})();

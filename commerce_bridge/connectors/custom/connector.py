@@ -1,0 +1,180 @@
+"""A custom storefront as a `Connector`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from commerce_bridge.bridge import signatures, strict_json
+from commerce_bridge.bridge.channel import Channel, Credentials
+from commerce_bridge.bridge.clock import Now, utc_now
+from commerce_bridge.bridge.errors import BridgeError, Retryable
+from commerce_bridge.bridge.model import Event, OrderChange, Shipment, StockLevel
+from commerce_bridge.bridge.protocols import (
+	Answer,
+	Check,
+	HttpResponse,
+	Incoming,
+	Page,
+	PushResult,
+	Transport,
+	WebhookRequest,
+	row_key,
+)
+from commerce_bridge.connectors.custom import mapper, webhook
+from commerce_bridge.connectors.custom.client import CustomClient, http_date, row_results
+
+#: How far the shop's clock may be off before the pre-flight check says so; signatures end at 300 s.
+CLOCK_WARNING = timedelta(seconds=60)
+
+
+class CustomConnector:
+	"""Built for one channel and one unit of work."""
+
+	platform = "custom"
+	batch_size = 250
+
+	def __init__(self, channel: Channel, credentials: Credentials, transport: Transport, now: Now = utc_now):
+		self._channel = channel
+		self._credentials = credentials
+		self._now = now
+		self._client = CustomClient(channel, credentials, transport, now)
+
+	# --- inbound ---
+
+	def handshake(self, request: WebhookRequest) -> Answer | None:
+		"""None: custom storefronts sign everything."""
+		return None
+
+	def verify(self, request: WebhookRequest, now: datetime) -> None:
+		"""Standard Webhooks; raises `Unauthorized`."""
+		signatures.verify(request.headers, request.body, self._credentials.webhook_secrets, now)
+
+	def identify(self, request: WebhookRequest) -> Incoming:
+		"""Raises `BadRequest`; see `webhook.identify`."""
+		return webhook.identify(request)
+
+	def parse(self, topic: str, payload: str) -> Event:
+		"""Raises `Rejected`; see `mapper.parse`."""
+		return mapper.parse(topic, payload)
+
+	# --- reading ---
+
+	def fetch_order(self, external_id: str) -> Incoming | None:
+		"""`GET …/orders/<id>`; None on 404."""
+		order = self._client.order(external_id)
+		return None if order is None else _polled(order)
+
+	def orders_since(self, cursor: str | None) -> Iterator[Page]:
+		"""`GET …/orders?since=<cursor>`, page after page; nothing where the storefront answers 404."""
+		more = True
+		while more:
+			answer = self._client.orders(cursor)
+			if answer is None:
+				return
+			page = _page(answer)
+			if page.more and page.cursor in (None, cursor):
+				raise Retryable("The storefront says there are more orders, but its cursor does not move")
+			cursor, more = page.cursor, page.more
+			yield page
+
+	# --- outbound ---
+
+	def push_stock(self, levels: Sequence[StockLevel]) -> list[PushResult]:
+		"""One `stock.updated` for the whole batch."""
+		response = self._client.post("stock.updated", mapper.stock_data(levels))
+		return row_results(response, [row_key(level) for level in levels])
+
+	def push_shipment(self, shipment: Shipment) -> PushResult:
+		"""`shipment.upserted`, or `shipment.cancelled` to take an earlier one back."""
+		topic = "shipment.cancelled" if shipment.cancelled else "shipment.upserted"
+		response = self._client.post(topic, mapper.shipment_data(shipment))
+		return row_results(response, [shipment.id])[0]
+
+	def push_order_change(self, change: OrderChange) -> PushResult:
+		"""`order.changed`."""
+		response = self._client.post("order.changed", mapper.order_change_data(change))
+		return row_results(response, [change.order_id])[0]
+
+	# --- set-up ---
+
+	def check(self) -> list[Check]:
+		"""Sends a signed `ping`: address, secret and clock, each with what to change."""
+		missing = self._missing_settings()
+		if missing:
+			return missing
+		try:
+			response = self._client.post("ping", {})
+		except BridgeError as error:
+			return [
+				self._check(
+					False,
+					f"The storefront does not take a signed ping: {error}",
+					"Check the store URL and the webhook secret, here and in the storefront",
+				)
+			]
+		return [self._check(True, "The storefront answers and accepts our signature"), *self._clock(response)]
+
+	def register_webhooks(self, callback_url: str) -> None:
+		"""Nothing: the storefront's developer enters the channel's webhook URL and secret there."""
+
+	def unregister_webhooks(self, callback_url: str) -> None:
+		"""Nothing: a disabled channel answers 401 until the storefront's developer removes the URL there."""
+
+	def _missing_settings(self) -> list[Check]:
+		checks = []
+		if not self._channel.store_url:
+			checks.append(
+				self._check(
+					False,
+					"No store URL: orders can come in, but stock and shipments cannot go out",
+					"Enter the https address where the storefront takes our messages in Store URL",
+				)
+			)
+		if not any(self._credentials.webhook_secrets):
+			checks.append(
+				self._check(
+					False, "No webhook secret", "Use Rotate Secret, and enter it in the storefront too"
+				)
+			)
+		return checks
+
+	def _clock(self, response: HttpResponse) -> list[Check]:
+		theirs = http_date(response.headers.get("date", ""))
+		if theirs is None:
+			return []
+		off = abs(theirs - self._now())
+		if off <= CLOCK_WARNING:
+			return [self._check(True, "The storefront's clock agrees with ours")]
+		seconds = int(off.total_seconds())
+		title = f"The storefront's clock is {seconds} s off; signatures end at 300 s"
+		return [self._check(False, title, "Synchronise the clocks of both servers (NTP)", warning=True)]
+
+	def _check(self, ok: bool, title: str, fix: str | None = None, warning: bool = False) -> Check:
+		return Check(
+			ok=ok,
+			title=title,
+			fix=fix,
+			severity="warning" if warning else "error",
+			doctype="Channel Settings",
+			document=self._channel.name,
+		)
+
+
+def _page(answer: Mapping[str, Any]) -> Page:
+	orders, cursor, more = answer.get("orders"), answer.get("cursor"), answer.get("more", False)
+	if not isinstance(orders, list) or not all(isinstance(order, dict) for order in orders):
+		raise Retryable("The storefront's page of orders cannot be read: orders: must be a list of objects")
+	if not isinstance(cursor, (str, type(None))) or not isinstance(more, bool):
+		raise Retryable("The storefront's page of orders cannot be read: cursor: a string, more: a boolean")
+	return Page(tuple(map(_polled, orders)), cursor, more)
+
+
+def _polled(order: dict[str, Any]) -> Incoming:
+	"""An order that was read, as if it had been sent. The same content is the same event."""
+	data = strict_json.dumps(order)
+	payload = strict_json.dumps({"type": "order.upserted", "data": order})
+	envelope = webhook.Envelope("order.upserted", order)
+	return webhook.incoming(envelope, "polled:" + hashlib.sha256(data.encode("utf-8")).hexdigest(), payload)

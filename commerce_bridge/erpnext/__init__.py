@@ -1,0 +1,1 @@
+"""The only room that touches ERPNext's documents: one file per DocType, named after it."""

@@ -1,0 +1,68 @@
+"""DocType Channel Record: which external id is which document. Its name is a hash of the key."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import frappe
+
+from commerce_bridge.bridge.plan import Record
+from commerce_bridge.erpnext import sql
+from commerce_bridge.erpnext.time import from_site, to_site
+
+DOCTYPE = "Channel Record"
+CHANGING = (
+	"document_type",
+	"document_name",
+	"version",
+	"source_time",
+	"fingerprint",
+	"cancelled",
+	"modified",
+)
+SELECT = """SELECT document_type, document_name, version, source_time, fingerprint, cancelled
+	FROM `tabChannel Record` WHERE name = %s"""
+
+
+def name_of(channel: str, record_type: str, external_id: str) -> str:
+	"""Hashed, because the collation takes "A1" and "a1 " for the same key."""
+	return sha256(f"{channel}\0{record_type}\0{external_id}".encode()).hexdigest()
+
+
+def get(channel: str, record_type: str, external_id: str) -> Record | None:
+	"""The record, its row locked. A row that is not there is not locked: gap locks would deadlock."""
+	name = name_of(channel, record_type, external_id)
+	if not frappe.db.sql(SELECT, name):
+		return None
+	rows = frappe.db.sql(f"{SELECT} FOR UPDATE", name, as_dict=True)
+	if not rows:
+		return None
+	row = rows[0]
+	return Record(
+		channel=channel,
+		record_type=record_type,
+		external_id=external_id,
+		doctype=row.document_type,
+		document=row.document_name,
+		version=int(row.version) if row.version not in (None, "") else None,
+		source_time=from_site(row.source_time),
+		fingerprint=row.fingerprint,
+		cancelled=bool(row.cancelled),
+	)
+
+
+def save(record: Record) -> None:
+	"""Inserts the record or brings it up to date."""
+	row = {
+		"name": name_of(record.channel, record.record_type, record.external_id),
+		"channel": record.channel,
+		"record_type": record.record_type,
+		"external_id": record.external_id[:140],
+		"document_type": record.doctype,
+		"document_name": record.document,
+		"version": None if record.version is None else str(record.version),
+		"source_time": to_site(record.source_time),
+		"fingerprint": record.fingerprint,
+		"cancelled": int(record.cancelled),
+	}
+	sql.insert_rows(DOCTYPE, [row], on_duplicate=CHANGING)

@@ -1,0 +1,314 @@
+"""DocType Channel Settings as the engine's `Channel` and `Credentials`.
+
+Kept in the process between units of work; a stamp in Redis, renewed whenever a channel is saved, says when
+what is kept is old. Without Redis nothing is kept. What a channel draws from other documents (a warehouse
+made a group, a company's currency) is at most a minute old.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import frappe
+import redis
+from frappe.utils import cstr, get_system_timezone
+from frappe.utils.password import get_decrypted_password
+
+from commerce_bridge.bridge.channel import (
+	Channel,
+	ChannelStatus,
+	Credentials,
+	FieldMap,
+	OrderPolicy,
+	Ownership,
+	ShippingMap,
+	StockPolicy,
+	TaxMap,
+	WarehouseMap,
+)
+from commerce_bridge.bridge.clock import utc_now
+from commerce_bridge.bridge.errors import Misconfigured
+from commerce_bridge.erpnext.time import from_site
+
+DOCTYPE = "Channel Settings"
+STAMP = "commerce_bridge_settings_stamp"
+SITE_ID = "commerce_bridge_site_id"
+KEEP_SECONDS = 60
+SECRETS = ("api_secret", "access_token", "webhook_secret", "previous_webhook_secret")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+	"""A channel and its secrets; the previous webhook secret with the time it ends."""
+
+	channel: Channel
+	secrets: dict[str, str | None]
+	previous_until: datetime | None
+	allowed_ips: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Kept:
+	stamp: bytes
+	until: float
+	value: Any
+
+
+_kept: dict[tuple[str, str], Kept] = {}
+
+
+# --- kept in the process ---------------------------------------------------------------------------------
+
+
+def load(name: str) -> Loaded:
+	"""The channel of this name. Raises `Misconfigured` where there is none."""
+	return _keep(f"channel:{name}", lambda: _read(name))
+
+
+def active_channels() -> tuple[str, ...]:
+	"""Channels that may work: Active, and enabled on this very site."""
+	return _keep("active", lambda: tuple(_active()))
+
+
+def pushing_channels() -> tuple[str, ...]:
+	"""Active channels that show our stock."""
+	return _keep("pushing", lambda: tuple(name for name in active_channels() if _pushes(name)))
+
+
+def exists(name: str) -> bool:
+	return name in _keep("names", lambda: frozenset(frappe.get_all(DOCTYPE, pluck="name")))
+
+
+def forget() -> None:
+	"""Everybody reads channels anew, from the commit of this transaction on."""
+	_kept.clear()
+	frappe.db.after_commit.add(_renew_stamp)
+	frappe.db.after_rollback.add(_kept.clear)
+
+
+def on_change(doc: Any, method: str | None = None) -> None:
+	"""Channel Settings was saved or deleted."""
+	forget()
+
+
+def _renew_stamp() -> None:
+	_kept.clear()
+	try:
+		frappe.cache.set(frappe.cache.make_key(STAMP), secrets.token_bytes(8))
+	except redis.exceptions.RedisError:
+		return  # nobody keeps anything without Redis
+
+
+def _stamp() -> bytes | None:
+	key = frappe.cache.make_key(STAMP)
+	try:
+		stamp = frappe.cache.get(key)
+		if stamp is None:
+			frappe.cache.set(key, secrets.token_bytes(8), nx=True)
+			stamp = frappe.cache.get(key)
+		return stamp
+	except redis.exceptions.RedisError:
+		return None
+
+
+def _keep(what: str, read: Callable[[], Any]) -> Any:
+	key, stamp = (frappe.local.site, what), _stamp()
+	kept = _kept.get(key)
+	if kept and stamp and kept.stamp == stamp and kept.until > time.monotonic():
+		return kept.value
+	value = read()
+	if stamp:
+		_kept[key] = Kept(stamp, time.monotonic() + KEEP_SECONDS, value)
+	return value
+
+
+# --- the site a channel belongs to -----------------------------------------------------------------------
+
+
+def remember_site(doc: Any) -> None:
+	"""Binds a channel to this site: on a copy of it the channel is Paused."""
+	doc.enabled_site, doc.enabled_host, doc.enabled_id = _identity(create=True)
+
+
+def is_copy(doc: Any) -> bool:
+	"""True where the channel was enabled on another site than this one, or on none."""
+	return (doc.enabled_site, doc.enabled_host, doc.enabled_id) != _identity()
+
+
+def _identity(create: bool = False) -> tuple[str, str, str]:
+	"""Name, host and the random id in site_config, which a restored database does not bring along."""
+	site_id = frappe.conf.get(SITE_ID)
+	if not site_id and create:
+		from frappe.installer import update_site_config
+
+		site_id = secrets.token_hex(16)
+		update_site_config(SITE_ID, site_id)
+		frappe.conf[SITE_ID] = site_id
+	return frappe.local.site, cstr(frappe.conf.get("host_name")) or frappe.local.site, cstr(site_id)
+
+
+def effective_status(doc: Any) -> ChannelStatus:
+	status = ChannelStatus(doc.state)
+	return ChannelStatus.PAUSED if status is ChannelStatus.ACTIVE and is_copy(doc) else status
+
+
+def _active() -> Iterator[str]:
+	fields = ["name", "state", "enabled_site", "enabled_host", "enabled_id"]
+	for row in frappe.get_all(DOCTYPE, filters={"state": "Active"}, fields=fields, order_by="name"):
+		if not is_copy(row):
+			yield row.name
+
+
+def _pushes(name: str) -> bool:
+	channel = load(name).channel
+	return channel.stock.push and channel.ownership.stock == "ERPNext"
+
+
+# --- reading ---------------------------------------------------------------------------------------------
+
+
+def credentials(name: str) -> Credentials:
+	"""Secrets in force now: the current ones, and the previous webhook secret until it ends."""
+	loaded = load(name)
+	webhook_secrets = [loaded.secrets["webhook_secret"]]
+	if loaded.previous_until and loaded.previous_until > utc_now():
+		webhook_secrets.append(loaded.secrets["previous_webhook_secret"])
+	return Credentials(
+		webhook_secrets=tuple(secret for secret in webhook_secrets if secret),
+		api_key=loaded.secrets["api_key"],
+		api_secret=loaded.secrets["api_secret"],
+		access_token=loaded.secrets["access_token"],
+	)
+
+
+def _read(name: str) -> Loaded:
+	if not frappe.db.exists(DOCTYPE, name):
+		raise Misconfigured(f"There is no channel {name}", doctype=DOCTYPE)
+	doc = frappe.get_doc(DOCTYPE, name)
+	passwords = {
+		field: get_decrypted_password(DOCTYPE, name, field, raise_exception=False) if doc.get(field) else None
+		for field in SECRETS
+	}
+	return Loaded(
+		channel=channel_of(doc),
+		secrets={**passwords, "api_key": doc.api_key},
+		previous_until=from_site(doc.previous_secret_expires),
+		allowed_ips=_lines(doc.allowed_ips),
+	)
+
+
+def channel_of(doc: Any) -> Channel:
+	"""The settings as a value. Raises `Misconfigured` where the company is missing."""
+	if not doc.company:
+		raise Misconfigured(f"Channel {doc.name} has no company", DOCTYPE, doc.name, "company")
+	company_currency = frappe.get_cached_value("Company", doc.company, "default_currency")
+	return Channel(
+		name=doc.name,
+		platform=doc.platform,
+		status=effective_status(doc),
+		company=doc.company,
+		company_currency=company_currency,
+		store_url=cstr(doc.store_url),
+		integration_user=cstr(doc.integration_user),
+		price_list=cstr(doc.price_list),
+		currency=doc.currency or company_currency,
+		customer_group=cstr(doc.customer_group),
+		territory=cstr(doc.territory),
+		naming_series=doc.naming_series or None,
+		cost_center=doc.cost_center or frappe.get_cached_value("Company", doc.company, "cost_center"),
+		default_warehouse=cstr(doc.default_warehouse),
+		time_zone=get_system_timezone(),
+		default_country=_country_code(doc.default_country),
+		warehouses=_warehouses(doc),
+		taxes=tuple(
+			TaxMap(title=row.title or None, code=row.code or None, rate=_rate(row.rate), account=row.account)
+			for row in doc.taxes
+		),
+		shipping=tuple(
+			ShippingMap(method=row.method, item=row.item or None, account=row.account or None)
+			for row in doc.shipping_methods
+		),
+		fields=tuple(_field_map(row) for row in doc.field_map),
+		ownership=_ownership(doc),
+		stock=_stock_policy(doc),
+		orders=_order_policy(doc),
+		fee_item=doc.fee_item or None,
+		tolerance=decimal(doc.tolerance),
+		rounding_account=doc.rounding_account or None,
+		dry_run=bool(doc.dry_run),
+	)
+
+
+def decimal(value: Any) -> Decimal:
+	"""A database number (a float in Frappe) as the decimal it was written as."""
+	return Decimal(repr(value)) if isinstance(value, float) else Decimal(str(value or 0))
+
+
+def _rate(text: Any) -> Decimal | None:
+	return Decimal(str(text)) if text not in (None, "") else None
+
+
+def _lines(text: str | None) -> tuple[str, ...]:
+	return tuple(line.strip() for line in cstr(text).splitlines() if line.strip())
+
+
+def _country_code(country: str | None) -> str | None:
+	code = frappe.get_cached_value("Country", country, "code") if country else None
+	return code.upper() if code else None
+
+
+def _warehouses(doc: Any) -> tuple[WarehouseMap, ...]:
+	return tuple(
+		WarehouseMap(
+			warehouse=row.warehouse,
+			location_id=row.location_id or None,
+			is_group=bool(frappe.get_cached_value("Warehouse", row.warehouse, "is_group")),
+		)
+		for row in doc.warehouses
+	)
+
+
+def _field_map(row: Any) -> FieldMap:
+	return FieldMap(
+		path=row.path,
+		doctype=row.target_doctype,
+		fieldname=row.fieldname,
+		transform=row.transform or None,
+		default=row.default_value or None,
+	)
+
+
+def _ownership(doc: Any) -> Ownership:
+	return Ownership(
+		title=doc.owner_title or "ERPNext",
+		images=doc.owner_images or "ERPNext",
+		price=doc.owner_price or "ERPNext",
+		stock=doc.owner_stock or "ERPNext",
+		customer=doc.owner_customer or "Storefront",
+	)
+
+
+def _stock_policy(doc: Any) -> StockPolicy:
+	return StockPolicy(
+		push=bool(doc.push_stock),
+		buffer=decimal(doc.stock_buffer),
+		whole_units=bool(doc.whole_units),
+		first_push_confirmed=bool(doc.first_push_confirmed),
+	)
+
+
+def _order_policy(doc: Any) -> OrderPolicy:
+	return OrderPolicy(
+		submit=doc.order_docstatus != "Draft",
+		statuses=_lines(doc.order_statuses),
+		from_date=from_site(doc.orders_from),
+		afterwards=doc.afterwards or "Nothing",
+		send_local_changes=bool(doc.send_local_changes),
+		numbering="In its own transaction" if doc.own_numbering else "In the order's transaction",
+	)

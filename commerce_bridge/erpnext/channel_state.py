@@ -1,0 +1,89 @@
+"""DocType Channel State: what a channel remembers between units of work. This file is its one writer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import frappe
+
+from commerce_bridge.bridge.protocols import Circuit
+from commerce_bridge.erpnext import sql
+from commerce_bridge.erpnext.time import from_site, to_site
+
+DOCTYPE = "Channel State"
+CIRCUIT = "circuit_failures, circuit_opened_until, circuit_probing_since"
+
+
+def get_circuit(channel: str) -> Circuit:
+	"""The circuit breaker as it stands; closed where nothing was ever written."""
+	rows = frappe.db.sql(f"SELECT {CIRCUIT} FROM `tabChannel State` WHERE name = %s", channel)
+	if not rows:
+		return Circuit()
+	failures, opened_until, probing_since = rows[0]
+	return Circuit(failures or 0, from_site(opened_until), from_site(probing_since))
+
+
+def swap_circuit(channel: str, before: Circuit, after: Circuit) -> bool:
+	"""Compare and set, committed; False if another worker changed it meanwhile."""
+	_ensure(channel)
+	changed = sql.execute(
+		"""UPDATE `tabChannel State`
+		SET circuit_failures = %s, circuit_opened_until = %s, circuit_probing_since = %s
+		WHERE name = %s AND COALESCE(circuit_failures, 0) = %s
+			AND circuit_opened_until <=> %s AND circuit_probing_since <=> %s""",
+		(*_columns(after), channel, *_columns(before)),
+	)
+	frappe.db.commit()  # nosemgrep: other workers must see it at once
+	return bool(changed) or before == after
+
+
+def _columns(circuit: Circuit) -> tuple[Any, ...]:
+	return circuit.failures, to_site(circuit.opened_until), to_site(circuit.probing_since)
+
+
+def get_cursor(channel: str, name: str) -> str | None:
+	"""How far a poll of this name has come."""
+	return _json(channel, "cursors").get(name)
+
+
+def set_cursor(channel: str, name: str, value: str | None) -> None:
+	"""Part of the caller's transaction, so that the cursor never runs ahead of the entries."""
+	cursors = {**_json(channel, "cursors", lock=True), name: value}
+	_write_json(channel, "cursors", {key: cursor for key, cursor in cursors.items() if cursor is not None})
+
+
+def get_progress(channel: str) -> dict[str, Any]:
+	"""The import or resync that runs or ran last."""
+	return _json(channel, "progress")
+
+
+def set_progress(channel: str, progress: dict[str, Any]) -> None:
+	_write_json(channel, "progress", progress)
+
+
+def get_alerted(channel: str) -> dict[str, str]:
+	"""Cause of a failure → when it was last announced (ISO, UTC)."""
+	return _json(channel, "alerted")
+
+
+def set_alerted(channel: str, alerted: dict[str, str]) -> None:
+	_write_json(channel, "alerted", alerted)
+
+
+def _ensure(channel: str) -> None:
+	if not frappe.db.sql("SELECT name FROM `tabChannel State` WHERE name = %s", channel):
+		sql.insert_rows(DOCTYPE, [{"name": channel, "channel": channel}], keep_first=True)
+
+
+def _json(channel: str, column: str, lock: bool = False) -> dict[str, Any]:
+	if lock:
+		_ensure(channel)
+	statement = f"SELECT `{column}` FROM `tabChannel State` WHERE name = %s{' FOR UPDATE' if lock else ''}"
+	rows = frappe.db.sql(statement, channel)
+	return json.loads(rows[0][0]) if rows and rows[0][0] else {}
+
+
+def _write_json(channel: str, column: str, value: dict[str, Any]) -> None:
+	row = {"name": channel, "channel": channel, column: json.dumps(value)}
+	sql.insert_rows(DOCTYPE, [row], on_duplicate=[column])

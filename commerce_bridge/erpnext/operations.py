@@ -1,0 +1,290 @@
+"""What people do to entries of the Sync Log and to channels. The callers have checked their rights."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import frappe
+from frappe import _
+from frappe.utils import add_days, cstr, escape_html, get_url, now_datetime
+
+from commerce_bridge.bridge import outbound, receive
+from commerce_bridge.bridge.clock import utc_now
+from commerce_bridge.bridge.protocols import Check
+from commerce_bridge.erpnext import (
+	bin,
+	channel_listing,
+	channel_settings,
+	channel_state,
+	preflight,
+	site,
+	sql,
+	wake,
+)
+from commerce_bridge.erpnext.time import to_site
+
+#: How long the previous webhook secret stays valid after a rotation.
+OVERLAP = timedelta(days=1)
+WAITING = ("Queued", "Running", "Retrying")
+
+
+# --- entries ---------------------------------------------------------------------------------------------
+
+
+def requeue(names: Sequence[str], states: Sequence[str]) -> int:
+	"""Back to Queued, due now, with a full set of attempts; entries in another state stay as they are."""
+	changed = sql.execute(
+		"""UPDATE `tabSync Log` SET state = 'Queued', next_attempt_at = %s, attempt_count = 0, error_class = '',
+			lease_token = NULL, lease_expires_at = NULL, announced = 0, modified = %s, modified_by = %s
+		WHERE name IN %s AND state IN %s AND payload IS NOT NULL""",
+		(now_datetime(), now_datetime(), frappe.session.user, tuple(names) or ("",), tuple(states)),
+	)
+	frappe.db.after_commit.add(wake.wake)
+	return changed
+
+
+def skip(names: Sequence[str], reason: str) -> int:
+	"""Gives up on entries that wait or failed; what runs is left alone."""
+	message = f"Skipped by {frappe.session.user}: {reason.strip()}"
+	return sql.execute(
+		"""UPDATE `tabSync Log` SET state = 'Skipped', message = %s, next_attempt_at = NULL, modified = %s,
+			modified_by = %s WHERE name IN %s AND state IN ('Queued', 'Retrying', 'Failed')""",
+		(message, now_datetime(), frappe.session.user, tuple(names) or ("",)),
+	)
+
+
+def accept_difference(name: str, difference: Decimal, reason: str) -> None:
+	"""Accepts exactly this difference of totals, and retries."""
+	changed = sql.execute(
+		"""UPDATE `tabSync Log` SET accepted_difference = %s, accepted_reason = %s
+		WHERE name = %s AND state = 'Failed' AND direction = 'Inbound'""",
+		(str(difference), f"{frappe.session.user}: {reason.strip()}", name),
+	)
+	if not changed and not _is_accepted(name, difference):
+		frappe.throw(_("Only a failed inbound entry can be accepted"))
+	requeue([name], ("Failed",))
+
+
+def _is_accepted(name: str, difference: Decimal) -> bool:
+	values = frappe.db.get_value("Sync Log", name, ["state", "accepted_difference"], as_dict=True)
+	return bool(values) and values.state == "Failed" and cstr(values.accepted_difference) == str(difference)
+
+
+def fetch_current(name: str) -> str:
+	"""Stores the order as the storefront has it now as a new entry, and skips this one.
+
+	:return: the new entry's name
+	"""
+	entry = frappe.db.get_value(
+		"Sync Log", name, ["channel", "external_id", "direction", "state"], as_dict=True
+	)
+	if not entry or entry.direction != "Inbound" or not entry.external_id:
+		frappe.throw(_("This entry is about no order that could be fetched"))
+	channel = channel_settings.load(entry.channel).channel
+	incoming = _connector(entry.channel).fetch_order(entry.external_id)
+	if incoming is None:
+		frappe.throw(_("The storefront cannot tell the current version of this order"))
+	here = site.world()
+	with here.erp.transaction():
+		new = here.journal.record([receive.new_entry(channel, incoming)])[0]
+		if new.name == name:
+			requeue([name], ("Failed", "Skipped"))
+		else:
+			requeue([new.name], ("Failed", "Skipped"))
+			skip([name], f"replaced by {new.name}, the storefront's current version")
+	wake.wake()
+	return new.name
+
+
+# --- channels --------------------------------------------------------------------------------------------
+
+
+def _connector(channel: str) -> Any:
+	return site.connect(channel_settings.load(channel).channel, channel_settings.credentials(channel))
+
+
+def test_connection(channel: str) -> list[Check]:
+	"""What keeps the channel from working, and what to change where."""
+	return [*_connector(channel).check(), *preflight.checks(channel_settings.load(channel).channel)]
+
+
+def callback_url(channel: str) -> str:
+	return f"{get_url()}/api/method/commerce_bridge.api.webhook?channel={frappe.utils.quote(channel)}"
+
+
+def register_webhooks(channel: str) -> None:
+	_connector(channel).register_webhooks(callback_url(channel))
+
+
+def preview_stock(channel: str) -> list[dict[str, Any]]:
+	"""What a push would change in the shop."""
+	settings = channel_settings.load(channel).channel
+	rows = bin.levels(settings, bin.listed_items(channel, None))
+	return [
+		{
+			"item_code": row.level.item_code,
+			"sku": row.level.sku,
+			"location_id": row.level.location_id,
+			"before": None if row.last_pushed is None else str(row.last_pushed.normalize()),
+			"after": str(row.level.quantity),
+		}
+		for row in rows
+		if row.last_pushed != row.level.quantity
+	]
+
+
+def sync_stock(channel: str, confirm_first_push: bool) -> int:
+	"""Queues every listing. Raises `ValidationError` before a Manager confirmed the first push."""
+	doc = frappe.get_doc("Channel Settings", channel)
+	if confirm_first_push and not doc.first_push_confirmed:
+		doc.first_push_confirmed = 1
+		doc.save()
+		frappe.db.commit()  # nosemgrep: the channel is read anew below
+	settings = channel_settings.load(channel).channel
+	if not outbound.pushes_stock(settings):
+		frappe.throw(
+			_("This channel pushes no stock: switch it on, let ERPNext own it and confirm the first push")
+		)
+	here = site.world()
+	with here.erp.transaction():
+		count = outbound.queue_resync(here, settings)
+	wake.wake()
+	return count
+
+
+def start_import(channel: str, since: str) -> None:
+	"""Starts a background import of the orders changed since a time of the site."""
+	if channel_settings.load(channel).channel.status.value != "Active":
+		frappe.throw(_("Only an active channel can import orders"))
+	running = channel_state.get_progress(channel)
+	if running and not running.get("finished"):
+		frappe.throw(_("An import is running already"))
+	started = {"kind": "Import", "done": 0, "total": 0, "failed": 0, "started": str(now_datetime())}
+	channel_state.set_progress(channel, started)
+	frappe.enqueue(
+		"commerce_bridge.tasks.import_orders",
+		queue="long",
+		timeout=3600,
+		enqueue_after_commit=True,
+		channel=channel,
+		since=since,
+	)
+
+
+def rotate_secret(channel: str) -> str:
+	"""Makes a new webhook secret; the previous one stays valid for a day.
+
+	:return: the secret in the form of Standard Webhooks, shown once
+	"""
+	doc = frappe.get_doc("Channel Settings", channel)
+	secret = "whsec_" + frappe.safe_decode(_random_base64())
+	if doc.webhook_secret:
+		doc.previous_webhook_secret = doc.get_password("webhook_secret")
+		doc.previous_secret_expires = to_site(utc_now() + OVERLAP)
+	doc.webhook_secret = secret
+	doc.save()
+	return secret
+
+
+def _random_base64() -> bytes:
+	import base64
+
+	return base64.b64encode(secrets.token_bytes(32))
+
+
+def confirm_site(channel: str) -> None:
+	"""A Manager says that this site may talk to the live shop."""
+	doc = frappe.get_doc("Channel Settings", channel)
+	channel_settings.remember_site(doc)
+	doc.save()
+
+
+def add_listings(channel: str, item_group: str | None, items: Sequence[str]) -> int:
+	"""Lists the sellable items of a group and its sub-groups, or the items named.
+
+	:return: how many were added
+	"""
+	filters: dict[str, Any] = {"disabled": 0, "is_sales_item": 1, "has_variants": 0}
+	if item_group:
+		groups = frappe.db.get_descendants("Item Group", item_group)
+		filters["item_group"] = ("in", [item_group, *groups])
+	if items:
+		filters["name"] = ("in", list(items))
+	if not (item_group or items):
+		frappe.throw(_("Choose an Item Group or name items"))
+	found = frappe.get_list("Item", filters=filters, pluck="name", limit=0)
+	missing = sorted(set(items) - set(found))
+	if missing:
+		frappe.throw(_("Not found: {0}").format(escape_html(", ".join(missing))))
+	return channel_listing.add(channel, found)
+
+
+# --- health ----------------------------------------------------------------------------------------------
+
+
+def channel_health(channel: str) -> dict[str, Any]:
+	"""What the form shows. Times are naive, of the site."""
+	from commerce_bridge.erpnext import inbox
+
+	doc = frappe.get_cached_doc("Channel Settings", channel)
+	circuit = channel_state.get_circuit(channel)
+	return {
+		"status": channel_settings.effective_status(doc).value,
+		"is_copy": channel_settings.is_copy(doc),
+		"last_event": _latest(channel, "Inbound"),
+		"last_push": _latest(channel, "Outbound", "Succeeded"),
+		"rejected": inbox.rejected(channel),
+		"failed_24h": _failed(channel),
+		"oldest_waiting": _oldest_waiting(channel),
+		"circuit": _circuit_state(circuit),
+		"progress": channel_state.get_progress(channel),
+	}
+
+
+def health() -> dict[str, Any]:
+	"""What a monitor asks: oldest waiting entry, failures, circuits, age of the last sweep in seconds."""
+	from commerce_bridge.erpnext import notification
+
+	names = frappe.get_all("Channel Settings", filters={"state": ("!=", "Disabled")}, pluck="name")
+	channels = {name: channel_health(name) for name in names}
+	waiting = [row["oldest_waiting"] for row in channels.values() if row["oldest_waiting"]]
+	oldest = (now_datetime() - min(waiting)).total_seconds() if waiting else 0
+	return {
+		"oldest_waiting_seconds": int(oldest),
+		"failed_24h": sum(row["failed_24h"] for row in channels.values()),
+		"open_circuits": [name for name, row in channels.items() if row["circuit"] != "Closed"],
+		"last_sweep_seconds": notification.sweep_age(),
+		"channels": channels,
+	}
+
+
+def _latest(channel: str, direction: str, state: str | None = None) -> Any:
+	column = "modified" if state else "creation"
+	condition = "AND state = %s" if state else ""
+	values = (channel, direction, state) if state else (channel, direction)
+	rows = frappe.db.sql(
+		f"SELECT MAX({column}) FROM `tabSync Log` WHERE channel = %s AND direction = %s {condition}", values
+	)
+	return rows[0][0]
+
+
+def _failed(channel: str) -> int:
+	values = {"channel": channel, "state": "Failed", "modified": (">", add_days(now_datetime(), -1))}
+	return frappe.db.count("Sync Log", values)
+
+
+def _oldest_waiting(channel: str) -> Any:
+	rows = frappe.db.sql(
+		"SELECT MIN(creation) FROM `tabSync Log` WHERE channel = %s AND state IN %s", (channel, WAITING)
+	)
+	return rows[0][0]
+
+
+def _circuit_state(circuit: Any) -> str:
+	if circuit.opened_until is None:
+		return "Closed"
+	return "Open" if circuit.opened_until > utc_now() else "Half-open"

@@ -1,0 +1,236 @@
+"""DocType Sync Log: the journal of both ways. Implements `Journal`; this file is its one writer.
+
+Rows are due by `next_attempt_at` in every state: a new row is due at once, a Running one when its lease ends.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import frappe
+from frappe.utils import now_datetime
+
+from commerce_bridge.bridge.errors import LeaseLost
+from commerce_bridge.bridge.protocols import Entry, NewEntry, Outcome, Recorded
+from commerce_bridge.erpnext import channel_settings, sql, transaction
+from commerce_bridge.erpnext.time import to_site
+
+DOCTYPE = "Sync Log"
+OPEN_STATES = ("Queued", "Retrying", "Running")
+CANDIDATES = 20
+
+
+class FrappeJournal:
+	"""The protocol `Journal` on a site."""
+
+	def record(self, entries: Sequence[NewEntry]) -> list[Recorded]:
+		"""See `Journal.record`: one INSERT; a second query only where a key was there already."""
+		if not entries:
+			return []
+		due = now_datetime()
+		rows = [_new_row(entry, due) for entry in entries]
+		if sql.insert_rows(DOCTYPE, rows, keep_first=True) == len(rows):
+			return [Recorded(row["name"], True) for row in rows]
+		first = _first_names([row["dedupe_key"] for row in rows])
+		return [Recorded(first[row["dedupe_key"]], first[row["dedupe_key"]] == row["name"]) for row in rows]
+
+	def claim(self, now: datetime, lease: timedelta) -> Entry | None:
+		"""See `Journal.claim`. Looks without locks, then locks one row by its primary key: a locking range
+		read would hold up the webhooks that insert into the same index."""
+		transaction.start()
+		entry = None
+		for name in _candidates(to_site(now), to_site(now - lease)):
+			entry = _take(name, now, lease)
+			if entry:
+				break
+		frappe.db.commit()  # nosemgrep: other workers must see the lease
+		return entry
+
+	def postpone(self, entry: Entry, until: datetime) -> None:
+		"""See `Journal.postpone`. Raises `LeaseLost`."""
+		changed = sql.execute(
+			"""UPDATE `tabSync Log` SET state = %s, attempt_count = attempt_count - 1, next_attempt_at = %s,
+				lease_token = NULL, lease_expires_at = NULL
+			WHERE name = %s AND lease_token = %s AND state = 'Running'""",
+			("Queued" if entry.attempt == 1 else "Retrying", to_site(until), entry.name, entry.lease),
+		)
+		if changed != 1:
+			raise LeaseLost(entry.name)
+		frappe.db.commit()  # nosemgrep: given back to other workers
+
+	def hold(self, entry: Entry) -> None:
+		"""See `Journal.hold`."""
+		held = frappe.db.sql(
+			"""SELECT name FROM `tabSync Log`
+			WHERE name = %s AND lease_token = %s AND state = 'Running' FOR UPDATE""",
+			(entry.name, entry.lease),
+		)
+		if not held:
+			raise LeaseLost(entry.name)
+
+	def finish(self, entry: Entry, outcome: Outcome, now: datetime) -> None:
+		"""See `Journal.finish`."""
+		changes = _outcome_columns(outcome, now)
+		assignments = ", ".join(f"`{column}` = %s" for column in changes)
+		changed = sql.execute(
+			f"UPDATE `tabSync Log` SET {assignments} "
+			"WHERE name = %s AND lease_token = %s AND state = 'Running'",
+			(*changes.values(), entry.name, entry.lease),
+		)
+		if changed != 1:
+			raise LeaseLost(entry.name)
+		_add_attempt(entry, outcome, now)
+
+	def merge_queued(self, channel: str, topic: str, items: Sequence[str], limit: int) -> bool:
+		"""See `Journal.merge_queued`."""
+		candidate = frappe.db.sql(
+			"""SELECT name FROM `tabSync Log` WHERE channel = %s AND state = 'Queued' AND topic = %s
+				AND direction = 'Outbound' AND attempt_count = 0 ORDER BY creation DESC LIMIT 1""",
+			(channel, topic),
+		)
+		if not candidate:
+			return False
+		locked = frappe.db.sql(
+			"""SELECT payload FROM `tabSync Log` WHERE name = %s AND state = 'Queued' AND attempt_count = 0
+			FOR UPDATE SKIP LOCKED""",
+			candidate[0][0],
+		)
+		if not locked:
+			return False
+		merged = list(dict.fromkeys([*json.loads(locked[0][0]), *items]))
+		if len(merged) > limit:
+			return False
+		sql.execute(
+			"UPDATE `tabSync Log` SET payload = %s WHERE name = %s", (json.dumps(merged), candidate[0][0])
+		)
+		return True
+
+
+def _new_row(entry: NewEntry, due: datetime) -> dict[str, Any]:
+	return {
+		"name": sql.new_name(),
+		"direction": entry.direction,
+		"channel": entry.channel,
+		"topic": entry.topic[:140],
+		"state": entry.state,
+		"dedupe_key": entry.dedupe_key,
+		"external_id": _cut(entry.external_id),
+		"external_number": _cut(entry.external_number),
+		"source_time": to_site(entry.source_time),
+		"payload": entry.payload,
+		"attempt_count": 0,
+		"next_attempt_at": due,
+		"error_class": entry.error_class,
+		"message": entry.message,
+		"reference_doctype": entry.reference_doctype,
+		"reference_name": entry.reference_name,
+		"lane": entry.lane,
+	}
+
+
+def _cut(value: str | None) -> str | None:
+	return value[:140] if value else value
+
+
+def _first_names(keys: Sequence[str]) -> dict[str, str]:
+	"""A locking read: the row that was first may be younger than this transaction's snapshot."""
+	rows = frappe.db.sql(
+		"SELECT dedupe_key, name FROM `tabSync Log` WHERE dedupe_key IN %s LOCK IN SHARE MODE", (tuple(keys),)
+	)
+	return dict(rows)
+
+
+#: For outbound: not while the circuit is open, or half-open with a probe that may still be under way. And not
+#: while something runs under a live lease in the same lane.
+DUE = f"""(SELECT name, next_attempt_at FROM `tabSync Log` entry
+	WHERE state = %(state)s AND next_attempt_at <= %(now)s AND channel IN %(channels)s
+		AND (direction = 'Inbound' OR NOT EXISTS (SELECT 1 FROM `tabChannel State` circuit
+			WHERE circuit.name = entry.channel AND (circuit.circuit_opened_until > %(now)s
+				OR circuit.circuit_probing_since > %(probe_since)s)))
+		AND (lane IS NULL OR lane NOT IN (SELECT running.lane FROM `tabSync Log` running
+			WHERE running.state = 'Running' AND running.next_attempt_at > %(now)s AND running.lane IS NOT NULL))
+	ORDER BY next_attempt_at LIMIT {CANDIDATES})"""
+
+
+def _candidates(now: datetime, probe_since: datetime) -> list[str]:
+	"""Names of the rows that are longest due, of channels that may work. One index scan for each state."""
+	channels = channel_settings.active_channels()
+	if not channels:
+		return []
+	values = {"now": now, "probe_since": probe_since, "channels": channels}
+	values |= {f"state_{state}": state for state in OPEN_STATES}
+	statement = " UNION ALL ".join(DUE.replace("%(state)s", f"%(state_{state})s") for state in OPEN_STATES)
+	return [name for name, _due in sorted(frappe.db.sql(statement, values), key=lambda row: row[1])]
+
+
+def _take(name: str, now: datetime, lease: timedelta) -> Entry | None:
+	"""Locks and leases one row, unless another worker was faster."""
+	rows = frappe.db.sql(
+		"""SELECT name, channel, direction, topic, payload, external_id, attempt_count, reference_name,
+			accepted_difference
+		FROM `tabSync Log` WHERE name = %s AND state IN %s AND next_attempt_at <= %s FOR UPDATE SKIP LOCKED""",
+		(name, OPEN_STATES, to_site(now)),
+		as_dict=True,
+	)
+	if not rows:
+		return None
+	entry = _entry(rows[0], now)
+	expires = to_site(now + lease)
+	sql.execute(
+		"""UPDATE `tabSync Log` SET state = 'Running', lease_token = %s, lease_expires_at = %s,
+			next_attempt_at = %s, attempt_count = %s WHERE name = %s""",
+		(entry.lease, expires, expires, entry.attempt, name),
+	)
+	return entry
+
+
+def _entry(row: Any, now: datetime) -> Entry:
+	return Entry(
+		name=row.name,
+		channel=row.channel,
+		direction=row.direction,
+		topic=row.topic,
+		payload=row.payload or "",
+		external_id=row.external_id,
+		attempt=(row.attempt_count or 0) + 1,
+		lease=secrets.token_hex(16),
+		started=now,
+		reference_name=row.reference_name,
+		accepted_difference=Decimal(row.accepted_difference) if row.accepted_difference else None,
+	)
+
+
+def _outcome_columns(outcome: Outcome, now: datetime) -> dict[str, Any]:
+	changes = {
+		"state": outcome.state,
+		"message": outcome.message,
+		"error_class": outcome.error_class,
+		"traceback": outcome.traceback,
+		"next_attempt_at": to_site(outcome.next_attempt_at),
+		"lease_token": None,
+		"lease_expires_at": None,
+		"announced": 0,
+		"modified": to_site(now),
+	}
+	optional = ("reference_doctype", "reference_name", "external_number", "payload", "summary")
+	given = {column: getattr(outcome, column) for column in optional}
+	return changes | {column: value for column, value in given.items() if value is not None}
+
+
+def _add_attempt(entry: Entry, outcome: Outcome, now: datetime) -> None:
+	row = {
+		"parent": entry.name,
+		"parenttype": DOCTYPE,
+		"parentfield": "attempts",
+		"idx": entry.attempt,
+		"started": to_site(entry.started),
+		"duration": (now - entry.started).total_seconds(),
+		"outcome": outcome.state,
+		"message": outcome.message,
+	}
+	sql.insert_rows("Sync Attempt", [row])

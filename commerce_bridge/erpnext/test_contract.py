@@ -1,0 +1,55 @@
+"""The contract suite on a real site."""
+
+from __future__ import annotations
+
+from commerce_bridge.tests import contract, order_cells
+from commerce_bridge.tests.base import SiteTestCase
+from commerce_bridge.tests.factory import SiteFixture
+
+
+class TestJournal(contract.JournalContract, SiteTestCase):
+	__test__ = True
+
+	def setUp(self) -> None:
+		self.fixture = SiteFixture()
+		super().setUp()
+
+
+class TestChannelState(contract.ChannelStateContract, SiteTestCase):
+	__test__ = True
+
+	def setUp(self) -> None:
+		self.fixture = SiteFixture()
+		super().setUp()
+
+
+class TestParties(contract.PartiesContract, SiteTestCase):
+	__test__ = True
+
+	def setUp(self) -> None:
+		self.fixture = SiteFixture()
+		super().setUp()
+
+
+class TestSales(contract.SalesContract, SiteTestCase):
+	__test__ = True
+
+	def setUp(self) -> None:
+		self.fixture = SiteFixture()
+		super().setUp()
+
+
+class TestStock(contract.StockContract, SiteTestCase):
+	__test__ = True
+
+	def setUp(self) -> None:
+		self.fixture = SiteFixture()
+		super().setUp()
+
+
+class TestOrderCells(order_cells.OrderCells, SiteTestCase):
+	__test__ = True
+
+	def setUp(self) -> None:
+		self.fixture = SiteFixture()
+		super().setUp()

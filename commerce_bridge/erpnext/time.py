@@ -1,0 +1,31 @@
+"""Aware UTC in the engine, naive in the site's time zone in Frappe's tables."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timezone
+from zoneinfo import ZoneInfo
+
+from frappe.utils import get_datetime, get_system_timezone
+
+
+def to_site(moment: datetime | None) -> datetime | None:
+	"""An aware time as Frappe stores it."""
+	if moment is None:
+		return None
+	return moment.astimezone(_zone()).replace(tzinfo=None)
+
+
+def from_site(stored: datetime | str | None) -> datetime | None:
+	"""What Frappe stored, as aware UTC."""
+	if not stored:
+		return None
+	return get_datetime(stored).replace(tzinfo=_zone()).astimezone(timezone.utc)
+
+
+def site_date(moment: datetime) -> date:
+	"""The day it is at the site."""
+	return moment.astimezone(_zone()).date()
+
+
+def _zone() -> ZoneInfo:
+	return ZoneInfo(get_system_timezone())

@@ -1,0 +1,93 @@
+"""What the app adds to a site besides its DocTypes. Every step may be repeated and changes nothing then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import frappe
+from frappe.custom.doctype.custom_field.custom_field import create_custom_fields
+from frappe.permissions import rights, setup_custom_perms
+
+from commerce_bridge.custom_fields import custom_fields
+from commerce_bridge.permissions import PERMISSIONS, ROLES, is_own
+
+# Factors and batteries are a start; each merchant sets their own. R2: cosmetic classes of the R2 standard.
+CONDITION_GRADES: tuple[dict[str, Any], ...] = (
+	{
+		"grade": "P",
+		"description": "Premium: like new",
+		"sell_factor": 1.0,
+		"buy_factor": 1.0,
+		"r2_cosmetic": "C7",
+	},
+	{"grade": "A", "description": "Excellent", "sell_factor": 0.92, "buy_factor": 0.9, "r2_cosmetic": "C6"},
+	{"grade": "B", "description": "Very good", "sell_factor": 0.84, "buy_factor": 0.78, "r2_cosmetic": "C5"},
+	{"grade": "C", "description": "Good", "sell_factor": 0.75, "buy_factor": 0.65, "r2_cosmetic": "C4"},
+	{"grade": "D", "description": "Fair", "sell_factor": 0.62, "buy_factor": 0.45, "r2_cosmetic": "C3"},
+	{
+		"grade": "X",
+		"description": "For parts",
+		"sellable": 0,
+		"sell_factor": 0.2,
+		"buy_factor": 0.1,
+		"default_warranty_months": 0,
+		"min_battery": 0,
+		"r2_cosmetic": "C1-C2",
+	},
+)
+GRADE_DEFAULTS = {"sellable": 1, "default_warranty_months": 12, "min_battery": 80}
+
+
+def after_install() -> None:
+	"""Hook: the app's DocTypes are there already."""
+	add_roles()
+	create_custom_fields(custom_fields())
+	add_permissions()
+	add_condition_grades()
+
+
+def add_roles() -> None:
+	"""Roles of `permissions.ROLES`. Those the DocTypes name exist already, with Desk access: it is set right."""
+	for role, desk_access in ROLES.items():
+		if not frappe.db.exists("Role", role):
+			frappe.get_doc(doctype="Role", role_name=role).insert(ignore_permissions=True)
+		doc = frappe.get_doc("Role", role)
+		if doc.desk_access != int(desk_access):
+			doc.desk_access = int(desk_access)
+			doc.save(ignore_permissions=True)
+
+
+def add_permissions() -> None:
+	"""Rights of our roles on ERPNext's DocTypes, as Custom DocPerm. Rows that are there keep what a merchant set."""
+	for role, doctypes in PERMISSIONS.items():
+		for doctype, levels in doctypes.items():
+			if is_own(doctype):
+				continue
+			for level, granted in levels.items():
+				_add_permission(doctype, role, level, granted)
+
+
+def add_condition_grades() -> None:
+	"""Seeds the grades that are not there; never touches one that is."""
+	for rank, grade in enumerate(CONDITION_GRADES, start=1):
+		if frappe.db.exists("Condition Grade", grade["grade"]):
+			continue
+		doc = frappe.get_doc({"doctype": "Condition Grade", "rank": rank, **GRADE_DEFAULTS, **grade})
+		doc.insert(ignore_permissions=True)
+
+
+def _add_permission(doctype: str, role: str, level: int, granted: tuple[str, ...]) -> None:
+	"""Frappe's `add_permission` sets one right; this sets all, after the standard rows were copied as it does."""
+	setup_custom_perms(doctype)
+	key = {"parent": doctype, "role": role, "permlevel": level, "if_owner": 0}
+	if frappe.db.exists("Custom DocPerm", key):
+		return
+	frappe.get_doc(
+		{
+			"doctype": "Custom DocPerm",
+			"parenttype": "DocType",
+			"parentfield": "permissions",
+			**key,
+			**{right: int(right in granted) for right in rights},
+		}
+	).insert(ignore_permissions=True)

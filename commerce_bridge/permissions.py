@@ -1,0 +1,151 @@
+"""Who may do what: the one table that DocTypes, installation, whitelisted methods and tests read.
+
+`PERMISSIONS` speaks about our own DocTypes (their JSON files say the same; a test compares them) and about
+ERPNext's (installation adds the rows as Custom DocPerm). `METHODS` says who may call what of `api.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import frappe
+from frappe import _
+
+if TYPE_CHECKING:
+	from frappe.model.document import Document
+
+MANAGER = "Commerce Bridge Manager"
+USER = "Commerce Bridge User"
+INTEGRATION = "Commerce Bridge Integration"
+
+# Role -> may its users open the Desk.
+ROLES: dict[str, bool] = {MANAGER: True, USER: True, INTEGRATION: False}
+
+MACHINE_WRITTEN = ("Sync Log", "Channel Record", "Stock Change", "Channel State")
+
+READ = ("select", "read")
+REPORT = (*READ, "report", "export")
+ALTER = (*READ, "write")
+ADD = (*READ, "write", "create")
+SUBMIT = (*ADD, "submit", "cancel", "amend")
+CONFIGURE = (*REPORT, "write", "create", "delete")
+CONFIGURE_AND_IMPORT = (*CONFIGURE, "import")
+
+# Role -> DocType -> permission level -> rights. Level 1 is the grade of a serial number or item.
+# Item Price is read-only for the integration user on purpose: with write access, Stock Settings' "Auto Insert
+# Item Price If Missing" would turn a shop's discounted rate into a price that we then send back to the shop.
+PERMISSIONS: dict[str, dict[str, dict[int, tuple[str, ...]]]] = {
+	MANAGER: {
+		"Channel Settings": {0: CONFIGURE},
+		"Channel Listing": {0: CONFIGURE_AND_IMPORT},
+		"Channel Grade Map": {0: CONFIGURE_AND_IMPORT},
+		"Condition Grade": {0: CONFIGURE_AND_IMPORT},
+		"Sync Log": {0: REPORT},
+		"Channel Record": {0: REPORT},
+		"Stock Change": {0: REPORT},
+		"Item": {0: ALTER, 1: ("read", "write")},
+		"Serial No": {0: ALTER, 1: ("read", "write")},
+	},
+	USER: {
+		"Channel Settings": {0: READ},
+		"Channel Listing": {0: REPORT},
+		"Channel Grade Map": {0: READ},
+		"Condition Grade": {0: READ},
+		"Sync Log": {0: REPORT},
+		"Channel Record": {0: READ},
+		"Item": {0: READ, 1: ("read",)},
+		"Serial No": {0: READ, 1: ("read",)},
+	},
+	INTEGRATION: {
+		"Channel Settings": {0: READ},
+		"Channel Listing": {0: READ},
+		"Channel Grade Map": {0: READ},
+		"Condition Grade": {0: READ},
+		"Sync Log": {0: READ},
+		"Channel Record": {0: READ},
+		"Stock Change": {0: READ},
+		"Channel State": {0: READ},
+		"Account": {0: READ},
+		"Address": {0: ADD},
+		"Bin": {0: READ},
+		"Contact": {0: ADD},
+		"Customer": {0: ADD},
+		"Delivery Note": {0: READ},
+		"Item": {0: READ, 1: ("read",)},
+		"Item Price": {0: READ},
+		"Pick List": {0: ADD},
+		"Product Bundle": {0: READ},
+		# ERPNext cannot cancel a draft: an order cancelled while it is one is deleted.
+		"Sales Order": {0: (*SUBMIT, "delete")},
+		"Serial No": {0: READ, 1: ("read",)},
+		"Stock Reservation Entry": {0: SUBMIT},
+		"Warehouse": {0: READ},
+	},
+}
+
+OPERATORS = (MANAGER, USER)
+
+# Whitelisted method -> roles, one of which its caller needs. `webhook` is open to guests who sign; the role is
+# asked of callers that send an API token instead of a signature.
+METHODS: dict[str, tuple[str, ...]] = {
+	"commerce_bridge.api.webhook": (INTEGRATION,),
+	"commerce_bridge.api.health": (MANAGER, USER, INTEGRATION),
+	"commerce_bridge.api.connectors": OPERATORS,
+	"commerce_bridge.api.channel_health": OPERATORS,
+	"commerce_bridge.api.retry": OPERATORS,
+	"commerce_bridge.api.retry_with_current_version": OPERATORS,
+	"commerce_bridge.api.skip": OPERATORS,
+	"commerce_bridge.api.replay": OPERATORS,
+	"commerce_bridge.api.accept_difference": (MANAGER,),
+	"commerce_bridge.api.test_connection": (MANAGER,),
+	"commerce_bridge.api.register_webhooks": (MANAGER,),
+	"commerce_bridge.api.preview_stock": (MANAGER,),
+	"commerce_bridge.api.sync_stock_now": (MANAGER,),
+	"commerce_bridge.api.import_orders_since": (MANAGER,),
+	"commerce_bridge.api.rotate_secret": (MANAGER,),
+	"commerce_bridge.api.confirm_site": (MANAGER,),
+	"commerce_bridge.api.add_listings": (MANAGER,),
+}
+
+
+def is_own(doctype: str) -> bool:
+	"""True for a DocType of this app."""
+	return frappe.db.get_value("DocType", doctype, "module") == "Commerce Bridge"
+
+
+def may_call(method: str | Callable, user: str | None = None) -> bool:
+	"""Whether a user (default: of this session) has a role that `METHODS` asks for.
+
+	:param method: a dotted path, the short name of a method of `api.py`, or the function itself
+	:raises KeyError: for a method that is not in the table
+	"""
+	return not set(METHODS[_dotted(method)]).isdisjoint(frappe.get_roles(user))
+
+
+def require(method: str | Callable) -> None:
+	"""Raises `frappe.PermissionError` unless the user of this session may call the method."""
+	if may_call(method):
+		return
+	roles = METHODS[_dotted(method)]
+	frappe.throw(
+		_("This needs one of these roles: {0}").format(", ".join(_(role) for role in roles)),
+		frappe.PermissionError,
+	)
+
+
+def refuse_by_hand(doc: Document) -> None:
+	"""Raises unless code that bypasses permissions on purpose writes this document.
+
+	REST, the Desk and `run_doc_method` cannot set `flags`, so a row that only the machine writes stays the
+	machine's, even for Administrator.
+	"""
+	if doc.flags.ignore_permissions:
+		return
+	frappe.throw(_("{0} is written by Commerce Bridge only").format(_(doc.doctype)), frappe.PermissionError)
+
+
+def _dotted(method: str | Callable) -> str:
+	if callable(method):
+		return f"{method.__module__}.{method.__name__}"
+	return method if "." in method else f"commerce_bridge.api.{method}"

@@ -1,0 +1,217 @@
+"""The HTTP entry points on a site: who is let in, and what is answered."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+from unittest.mock import patch
+
+import frappe
+from werkzeug.test import Client, TestResponse
+
+from commerce_bridge import api
+from commerce_bridge.bridge.channel import ChannelStatus, Credentials
+from commerce_bridge.erpnext import inbox
+from commerce_bridge.permissions import METHODS
+from commerce_bridge.tests.base import SiteTestCase
+from commerce_bridge.tests.factory import SiteFixture
+
+SHOP = "Api Shop"
+KEY = b"0123456789abcdef0123456789abcdef"
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
+PATH = "/api/method/commerce_bridge.api.webhook"
+
+
+class TestWebhook(SiteTestCase):
+	def setUp(self) -> None:
+		self.fixture = SiteFixture()
+		self.fixture.make_channel(SHOP)
+		self.fixture.set_credentials(SHOP, Credentials(webhook_secrets=(SECRET,)))
+		self.ids = 0
+
+	def post(
+		self, body: bytes | dict[str, Any], path: str = PATH, channel: str = SHOP, **headers: str
+	) -> TestResponse:
+		"""Posts over Frappe's own WSGI application, in a context of its own."""
+		raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+		self.ids += 1
+		signed = {
+			**self.signature(raw, f"msg_{self.id()}_{self.ids}"),
+			"content-type": "application/json",
+			**headers,
+		}
+		return self.request("POST", f"{path}?channel={channel}", raw, signed)
+
+	def request(
+		self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+	) -> TestResponse:
+		from frappe.app import application
+
+		site = frappe.local.site
+		try:
+			client = Client(application)
+			return client.open(
+				path, method=method, data=body, headers={"X-Frappe-Site-Name": site, **(headers or {})}
+			)
+		finally:
+			frappe.init(site=site, force=True)
+			frappe.connect()
+			frappe.flags.in_test = True
+
+	def signature(self, body: bytes, message_id: str) -> dict[str, str]:
+		now = str(int(time.time()))
+		digest = hmac.new(KEY, f"{message_id}.{now}.".encode() + body, hashlib.sha256).digest()
+		signature = "v1," + base64.b64encode(digest).decode()
+		return {"webhook-id": message_id, "webhook-timestamp": now, "webhook-signature": signature}
+
+	def rows(self) -> list[Any]:
+		frappe.db.rollback()
+		return frappe.get_all("Sync Log", fields=["name", "state", "payload", "topic"])
+
+	event = {"type": "order.cancelled", "data": {"id": "w-1", "updated_at": "2026-11-20T09:00:00Z"}}
+
+	def test_signed_is_stored_and_acknowledged(self) -> None:
+		for number, path in enumerate(
+			(PATH, "/api/v1/method/commerce_bridge.api.webhook", PATH.replace("api/", "api/v2/", 1))
+		):
+			answer = self.post(self.event, path=path)
+			self.assertEqual(answer.status_code, 200, path)
+			self.assertEqual(len(self.rows()), number + 1, path)
+		self.assertIn(answer.json["log"], [row.name for row in self.rows()])
+
+	def test_unsigned_unknown_and_disabled_get_the_same_401(self) -> None:
+		wrong = {"webhook-signature": "v1," + base64.b64encode(b"x" * 32).decode()}
+		answers = [self.post(self.event, **wrong), self.post(self.event, channel="No Such Shop")]
+		self.fixture.make_channel(SHOP, status=ChannelStatus.DISABLED)
+		answers.append(self.post(self.event))
+		self.assertEqual([(answer.status_code, answer.data) for answer in answers], [(401, b"")] * 3)
+		self.assertEqual(self.rows(), [])
+		self.assertGreaterEqual(inbox.rejected(SHOP), 2)
+
+	def test_a_body_cannot_choose_another_method(self) -> None:
+		answer = self.post({**self.event, "cmd": "frappe.ping", "sid": "x", "doctype": "User", "flags": {}})
+		self.assertEqual(answer.status_code, 200)
+		self.assertEqual(len(self.rows()), 1)
+
+	def test_a_duplicate_answers_with_the_first_log(self) -> None:
+		body = json.dumps(self.event).encode()
+		headers = self.signature(body, "msg_same")
+		answers = [self.post(body, **headers) for _ in range(2)]
+		self.assertEqual([answer.status_code for answer in answers], [200, 200])
+		self.assertEqual(answers[0].json["log"], answers[1].json["log"])
+		self.assertTrue(answers[1].json["duplicate"])
+
+	def test_signed_rubbish_is_kept(self) -> None:
+		answer = self.post(b'{"type": ', **{"content-type": "text/plain"})
+		self.assertEqual(answer.status_code, 400)
+		self.assertEqual([row.state for row in self.rows()], ["Failed"])
+
+	def test_paused_accepts_and_holds(self) -> None:
+		self.fixture.make_channel(SHOP, status=ChannelStatus.PAUSED)
+		self.assertEqual(self.post(self.event).status_code, 200)
+		self.assertEqual([row.state for row in self.rows()], ["Queued"])
+
+	def test_get_is_refused(self) -> None:
+		self.assertEqual(self.request("GET", f"{PATH}?channel={SHOP}").status_code, 403)
+		self.assertEqual(self.rows(), [])
+
+	def test_networks_are_a_list_of_those_allowed(self) -> None:
+		self.fixture.make_channel(SHOP, allowed_ips="203.0.113.0/24")
+		self.assertEqual(self.post(self.event).status_code, 401)
+		self.assertEqual(self.post(self.event, **{"X-Forwarded-For": "203.0.113.9"}).status_code, 200)
+
+	def test_a_dead_redis_costs_nothing(self) -> None:
+		with (
+			patch("commerce_bridge.erpnext.wake._client", side_effect=_refused),
+			patch("commerce_bridge.erpnext.wake._dead_until", 0.0),
+		):
+			self.assertEqual(self.post(self.event).status_code, 200)
+		self.assertEqual(len(self.rows()), 1)
+
+
+def _refused() -> None:
+	import redis
+
+	raise redis.exceptions.ConnectionError
+
+
+class TestRights(SiteTestCase):
+	"""Every whitelisted method, by role: what is not in the table is refused."""
+
+	arguments: dict[str, dict[str, Any]] = {
+		"retry": {"names": []},
+		"replay": {"names": []},
+		"skip": {"names": [], "reason": "because"},
+		"accept_difference": {"name": "x", "difference": "0.01", "reason": "because"},
+		"retry_with_current_version": {"name": "x"},
+		"health": {},
+		"connectors": {},
+		"import_orders_since": {"channel": SHOP, "since": "2026-01-01"},
+	}
+
+	def setUp(self) -> None:
+		SiteFixture().make_channel(SHOP)
+		self.addCleanup(frappe.set_user, "Administrator")
+
+	def user(self, role: str | None) -> str:
+		email = f"cb-{frappe.scrub(role or 'nobody')}@example.com"
+		if not frappe.db.exists("User", email):
+			user = {
+				"doctype": "User",
+				"email": email,
+				"first_name": role or "Nobody",
+				"send_welcome_email": 0,
+			}
+			frappe.get_doc(user).insert(ignore_permissions=True)
+		if role:
+			frappe.get_doc("User", email).add_roles(role)
+		return email
+
+	def test_refused_without_the_role(self) -> None:
+		roles = (
+			None,
+			"Sales User",
+			"Commerce Bridge User",
+			"Commerce Bridge Manager",
+			"Commerce Bridge Integration",
+		)
+		for role in roles:
+			user = self.user(role)
+			for method, allowed in METHODS.items():
+				name = method.rsplit(".", 1)[1]
+				if name == "webhook" or role in allowed:
+					continue
+				frappe.set_user(user)
+				with self.subTest(role=role, method=name), self.assertRaises(frappe.PermissionError):
+					getattr(api, name)(**self.arguments.get(name, {"channel": SHOP}))
+				frappe.set_user("Administrator")
+
+	def test_guests_are_refused(self) -> None:
+		frappe.set_user("Guest")
+		for method in METHODS:
+			name = method.rsplit(".", 1)[1]
+			if name != "webhook":
+				with self.subTest(method=name), self.assertRaises(frappe.PermissionError):
+					getattr(api, name)(**self.arguments.get(name, {"channel": SHOP}))
+
+	def test_operators_read_and_retry(self) -> None:
+		frappe.set_user(self.user("Commerce Bridge User"))
+		self.assertEqual(api.connectors()[0], "custom")
+		self.assertEqual(api.retry([]), 0)
+		self.assertEqual(api.channel_health(SHOP)["status"], "Active")
+		self.assertIn(SHOP, api.health()["channels"])
+
+	def test_managers_rotate_and_confirm(self) -> None:
+		frappe.set_user(self.user("Commerce Bridge Manager"))
+		self.assertTrue(api.rotate_secret(SHOP)["secret"].startswith("whsec_"))
+		api.confirm_site(SHOP)
+		self.assertTrue(all("title" in check for check in api.test_connection(SHOP)))
+		self.assertEqual(api.preview_stock(SHOP), [])
+
+	def test_the_schema_is_public(self) -> None:
+		frappe.set_user("Guest")
+		self.assertIn("$defs", api.schema())

@@ -1,0 +1,688 @@
+"""What every implementation of `Erp`, `Journal` and `ChannelState` has to do, as one suite.
+
+The sandbox runs it under pytest, a real site under `bench run-tests`: a test case inherits from `ContractSuite`
+and gives it a `Fixture`. The suite itself uses the protocols and the fixture, nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+from unittest import TestCase
+
+from commerce_bridge.bridge.channel import Channel, ChannelStatus, Credentials
+from commerce_bridge.bridge.errors import LeaseLost, Misconfigured, Rejected
+from commerce_bridge.bridge.model import Address, Customer
+from commerce_bridge.bridge.plan import Amounts, ItemKey, ItemRow, Record, SalesOrderPlan, TaxRow
+from commerce_bridge.bridge.protocols import (
+	ChannelState,
+	Circuit,
+	Entry,
+	Erp,
+	Journal,
+	NewEntry,
+	Outcome,
+)
+
+LEASE = timedelta(minutes=5)
+SECOND = timedelta(seconds=1)
+
+
+class Fixture(Protocol):
+	"""What the suite needs of the world around the protocols. Everything it makes is committed."""
+
+	erp: Erp
+	journal: Journal
+	state: ChannelState
+	tax_account: str
+	refusal: type[Exception] | tuple[type[Exception], ...]  # how the ERP refuses what its own rules forbid
+
+	def now(self) -> datetime:
+		"""Aware, UTC; the time the journal stamps new entries with, or a little later."""
+		...
+
+	def make_channel(self, name: str, **settings: Any) -> Channel:
+		"""An active channel that submits orders and pushes stock; or the same with other settings."""
+		...
+
+	def set_credentials(self, channel: str, credentials: Credentials) -> None: ...
+
+	def make_item(self, item_code: str, barcode: str | None = None, is_stock_item: bool = True) -> None: ...
+
+	def make_bundle(self, item_code: str, components: dict[str, Decimal]) -> None: ...
+
+	def make_listing(self, channel: str, item_code: str, sku: str, product_id: str | None = None) -> str: ...
+
+	def set_stock(self, item_code: str, quantity: Decimal) -> None:
+		"""In the default warehouse of the suite's channel."""
+		...
+
+	def make_delivery(self, sales_order: str, carrier: str, tracking_number: str) -> str:
+		"""Submits a Delivery Note for all that is open."""
+		...
+
+	def cancel_delivery(self, delivery_note: str) -> None: ...
+
+	def entry(self, name: str) -> dict[str, Any]:
+		"""A Sync Log row: state, message, attempt_count, payload, external_number, reference_name, error_class."""
+		...
+
+	def entries_about(self, document: str) -> list[dict[str, Any]]:
+		"""Sync Log rows whose reference is this document: topic, direction, state."""
+		...
+
+	def count_sales_orders(self, external_id: str) -> int:
+		"""Those that are not cancelled."""
+		...
+
+	def addresses_of(self, customer: str) -> int: ...
+
+
+class ContractSuite(TestCase):
+	"""Inherit from it, set `__test__ = True`, and make `self.fixture` in `setUp` before calling super's."""
+
+	__test__ = False  # run by those who inherit
+	fixture: Fixture
+
+	def setUp(self) -> None:
+		super().setUp()
+		self.erp, self.journal, self.state = self.fixture.erp, self.fixture.journal, self.fixture.state
+		self.channel = self.fixture.make_channel("Contract Shop")
+
+	# --- shorthand
+
+	def record(self, key: str, **values: Any) -> str:
+		with self.erp.transaction():
+			return self.journal.record([self.new_entry(key, **values)])[0].name
+
+	def new_entry(self, key: str, **values: Any) -> NewEntry:
+		defaults = {
+			"channel": self.channel.name,
+			"direction": "Inbound",
+			"topic": "order.upserted",
+			"payload": "{}",
+		}
+		return NewEntry(dedupe_key=hashlib.sha256(key.encode()).hexdigest(), **defaults | values)
+
+	def claim(self, after: timedelta = SECOND) -> Entry:
+		entry = self.journal.claim(self.fixture.now() + after, LEASE)
+		assert entry is not None, "something was due"
+		return entry
+
+	def nothing_due(self, after: timedelta = SECOND) -> None:
+		self.assertIsNone(self.journal.claim(self.fixture.now() + after, LEASE))
+
+	def finish(self, entry: Entry, outcome: Outcome) -> None:
+		with self.erp.transaction():
+			self.journal.finish(entry, outcome, self.fixture.now())
+
+	def customer(self, **values: Any) -> str:
+		customer = Customer(**{"first_name": "Ada", "last_name": "Lovelace"} | values)
+		with self.erp.transaction():
+			name = self.erp.create_customer(self.channel, customer)
+			self.erp.ensure_contact(name, customer)
+		return name
+
+	def plan(self, external_id: str, *rows: ItemRow, **values: Any) -> SalesOrderPlan:
+		"""An order of these rows with 10 % tax on top; its customer is made unless given."""
+		today = self.fixture.now().date()
+		amounts = Amounts(
+			items=rows,
+			taxes=(TaxRow("On Net Total", self.fixture.tax_account, "Tax", rate=Decimal(10)),),
+			discount_amount=Decimal(0),
+			apply_discount_on="Net Total",
+			grand_total=Decimal(0),
+			total_taxes=Decimal(0),
+		)
+		plan = SalesOrderPlan(
+			channel=self.channel.name,
+			company=self.channel.company,
+			external_id=external_id,
+			external_number=f"#{external_id}",
+			customer=values.get("customer") or self.customer(email=f"{external_id}@example.com"),
+			contact=None,
+			billing_address=None,
+			shipping_address=None,
+			currency=self.channel.currency,
+			conversion_rate=Decimal(1),
+			price_list=self.channel.price_list,
+			transaction_date=today,
+			delivery_date=today,
+			naming_series=self.channel.naming_series,
+			cost_center=self.channel.cost_center,
+			amounts=amounts,
+			submit=True,
+			afterwards="Nothing",
+			own_numbering=False,
+		)
+		return replace(plan, **values)
+
+	def order(self, external_id: str, quantity: int = 2, **values: Any) -> str:
+		"""A Sales Order of one row, 10.00 each."""
+		plan = self.plan(external_id, row("CB-PHONE", quantity), **values)
+		with self.erp.transaction():
+			return self.erp.create_sales_order(self.channel, plan).name
+
+	def phone(self, stock: int = 10) -> None:
+		self.fixture.make_item("CB-PHONE")
+		self.fixture.set_stock("CB-PHONE", Decimal(stock))
+
+	def level(self, item_code: str) -> Decimal:
+		with self.erp.transaction():
+			levels = self.erp.stock_levels(self.channel, [item_code])
+		self.assertEqual(len(levels), 1)
+		return levels[0].level.quantity
+
+	def drain_stock_changes(self) -> list[str]:
+		items: list[str] = []
+		with self.erp.transaction():
+			while taken := self.erp.take_stock_changes(100):
+				items += taken
+		return items
+
+
+class JournalContract(ContractSuite):
+	def test_the_same_key_is_recorded_once(self) -> None:
+		with self.erp.transaction():
+			first, second = self.journal.record([self.new_entry("a"), self.new_entry("a", payload="other")])
+		self.assertTrue(first.created)
+		self.assertFalse(second.created)
+		self.assertEqual(first.name, second.name)
+		with self.erp.transaction():
+			again = self.journal.record([self.new_entry("a")])[0]
+		self.assertEqual((again.name, again.created), (first.name, False))
+		self.assertEqual(self.fixture.entry(first.name)["payload"], "{}")
+
+	def test_what_is_rolled_back_was_never_recorded(self) -> None:
+		with self.assertRaises(ZeroDivisionError), self.erp.transaction():
+			self.journal.record([self.new_entry("a")])
+			raise ZeroDivisionError
+		self.nothing_due()
+		with self.erp.transaction():
+			self.assertTrue(self.journal.record([self.new_entry("a")])[0].created)
+
+	def test_the_oldest_is_claimed_first_and_each_once(self) -> None:
+		names = [self.record(key) for key in "abc"]
+		claimed = [self.claim() for _ in names]
+		self.assertEqual([entry.name for entry in claimed], names)
+		self.assertEqual({entry.attempt for entry in claimed}, {1})
+		self.assertEqual(self.fixture.entry(names[0])["state"], "Running")
+		self.nothing_due()
+
+	def test_a_claimed_entry_carries_what_was_recorded(self) -> None:
+		self.record("a", external_id="9001", payload='{"a": 1}', reference_doctype=None)
+		entry = self.claim()
+		self.assertEqual((entry.channel, entry.direction), (self.channel.name, "Inbound"))
+		self.assertEqual(
+			(entry.topic, entry.payload, entry.external_id), ("order.upserted", '{"a": 1}', "9001")
+		)
+
+	def test_terminal_entries_are_not_claimed(self) -> None:
+		for state in ("Succeeded", "Skipped", "Failed"):
+			self.record(state, state=state)
+		self.nothing_due(timedelta(days=400))
+
+	def test_a_lease_that_ran_out_frees_the_entry_and_fences_its_worker(self) -> None:
+		name = self.record("a")
+		dead = self.claim()
+		self.nothing_due(LEASE - 2 * SECOND)
+		heir = self.claim(LEASE + 5 * SECOND)
+		self.assertEqual((heir.name, heir.attempt), (name, 2))
+		self.assertNotEqual(heir.lease, dead.lease)
+		with self.assertRaises(LeaseLost), self.erp.transaction():
+			self.journal.hold(dead)
+		with self.assertRaises(LeaseLost):
+			self.finish(dead, Outcome("Failed", "the zombie's"))
+		with self.assertRaises(LeaseLost):
+			self.journal.postpone(dead, self.fixture.now())
+		self.finish(heir, Outcome("Succeeded", "the heir's"))
+		self.assertEqual(self.fixture.entry(name)["message"], "the heir's")
+
+	def test_a_finished_entry_is_held_by_nobody(self) -> None:
+		self.record("a")
+		entry = self.claim()
+		self.finish(entry, Outcome("Succeeded"))
+		with self.assertRaises(LeaseLost), self.erp.transaction():
+			self.journal.hold(entry)
+
+	def test_finish_writes_the_outcome(self) -> None:
+		name = self.record("a")
+		self.finish(
+			self.claim(),
+			Outcome("Failed", "no item", "Misconfigured", external_number="#7", payload='["left"]'),
+		)
+		row = self.fixture.entry(name)
+		self.assertEqual(
+			(row["state"], row["message"], row["error_class"]), ("Failed", "no item", "Misconfigured")
+		)
+		self.assertEqual((row["external_number"], row["payload"]), ("#7", '["left"]'))
+		self.assertEqual(row["attempt_count"], 1)
+
+	def test_finish_is_part_of_the_transaction(self) -> None:
+		name = self.record("a")
+		entry = self.claim()
+		with self.assertRaises(ZeroDivisionError), self.erp.transaction():
+			self.journal.finish(entry, Outcome("Succeeded"), self.fixture.now())
+			raise ZeroDivisionError
+		self.assertEqual(self.fixture.entry(name)["state"], "Running")
+
+	def test_retrying_waits_for_its_time(self) -> None:
+		name = self.record("a")
+		at = self.fixture.now() + timedelta(hours=1)
+		self.finish(self.claim(), Outcome("Retrying", "503", "Retryable", next_attempt_at=at))
+		self.nothing_due(timedelta(minutes=59))
+		again = self.claim(timedelta(minutes=61))
+		self.assertEqual((again.name, again.attempt), (name, 2))
+
+	def test_postponed_entries_wait_and_lose_no_attempt(self) -> None:
+		name = self.record("a")
+		self.journal.postpone(self.claim(), self.fixture.now() + timedelta(minutes=10))
+		self.nothing_due(timedelta(minutes=9))
+		again = self.claim(timedelta(minutes=11))
+		self.assertEqual((again.name, again.attempt), (name, 1))
+
+	def test_a_paused_channel_holds_its_entries(self) -> None:
+		name = self.record("a")
+		self.fixture.make_channel("Contract Shop", status=ChannelStatus.PAUSED)
+		self.nothing_due()
+		self.fixture.make_channel("Contract Shop", status=ChannelStatus.ACTIVE)
+		self.assertEqual(self.claim().name, name)
+
+	def test_an_open_circuit_stops_outbound_only(self) -> None:
+		self.record("out", direction="Outbound", topic="stock.changed", payload="[]")
+		inbound = self.record("in")
+		opened = Circuit(failures=5, opened_until=self.fixture.now() + timedelta(minutes=30))
+		self.assertTrue(self.state.swap_circuit(self.channel.name, Circuit(), opened))
+		self.assertEqual(self.claim().name, inbound)
+		self.nothing_due(timedelta(seconds=30))
+
+	def test_a_half_open_circuit_lets_one_probe_through(self) -> None:
+		name = self.record("out", direction="Outbound", topic="stock.changed", payload="[]")
+		now = self.fixture.now()
+		probed = Circuit(failures=5, opened_until=now - timedelta(minutes=1), probing_since=now)
+		self.assertTrue(self.state.swap_circuit(self.channel.name, Circuit(), probed))
+		self.nothing_due(timedelta(seconds=30))
+		self.assertEqual(self.claim(LEASE + timedelta(seconds=30)).name, name)
+
+	def test_entries_of_one_lane_run_one_at_a_time(self) -> None:
+		values = {"direction": "Outbound", "topic": "stock.changed", "payload": "[]", "lane": "stock:x"}
+		first, second = self.record("a", **values), self.record("b", **values)
+		entry = self.claim()
+		self.assertEqual(entry.name, first)
+		self.nothing_due()
+		self.finish(entry, Outcome("Succeeded"))
+		self.assertEqual(self.claim().name, second)
+
+	def test_a_dead_worker_does_not_block_its_lane(self) -> None:
+		values = {"direction": "Outbound", "topic": "stock.changed", "payload": "[]", "lane": "stock:x"}
+		names = {self.record("a", **values), self.record("b", **values)}
+		self.claim()
+		heir = self.claim(LEASE + 5 * SECOND)
+		self.assertIn(heir.name, names)
+
+	def test_items_join_the_waiting_entry(self) -> None:
+		name = self.record("a", direction="Outbound", topic="stock.changed", payload='["A"]')
+		with self.erp.transaction():
+			self.assertTrue(self.journal.merge_queued(self.channel.name, "stock.changed", ["A", "B"], 3))
+		self.assertEqual(sorted(json.loads(self.fixture.entry(name)["payload"])), ["A", "B"])
+		with self.erp.transaction():
+			self.assertFalse(self.journal.merge_queued(self.channel.name, "stock.changed", ["C", "D"], 3))
+			self.assertFalse(self.journal.merge_queued(self.channel.name, "other.topic", ["C"], 3))
+		self.assertEqual(sorted(json.loads(self.fixture.entry(name)["payload"])), ["A", "B"])
+
+	def test_items_do_not_join_what_runs_or_was_tried(self) -> None:
+		self.record("a", direction="Outbound", topic="stock.changed", payload='["A"]')
+		entry = self.claim()
+		with self.erp.transaction():
+			self.assertFalse(self.journal.merge_queued(self.channel.name, "stock.changed", ["B"], 9))
+		self.finish(entry, Outcome("Retrying", "503", "Retryable", next_attempt_at=self.fixture.now()))
+		with self.erp.transaction():
+			self.assertFalse(self.journal.merge_queued(self.channel.name, "stock.changed", ["B"], 9))
+
+
+class ChannelStateContract(ContractSuite):
+	def test_a_channel_is_read_as_it_was_set(self) -> None:
+		channel = self.state.channel("Contract Shop")
+		self.assertEqual((channel.name, channel.status), ("Contract Shop", ChannelStatus.ACTIVE))
+		self.assertTrue(channel.default_warehouse)
+		self.assertTrue(channel.company_currency)
+
+	def test_an_unknown_channel_is_misconfigured(self) -> None:
+		with self.assertRaises(Misconfigured):
+			self.state.channel("No Such Shop")
+
+	def test_only_active_channels_are_active(self) -> None:
+		self.assertIn("Contract Shop", self.state.active_channels())
+		self.fixture.make_channel("Contract Shop", status=ChannelStatus.PAUSED)
+		self.assertNotIn("Contract Shop", self.state.active_channels())
+
+	def test_credentials_come_back_and_do_not_show(self) -> None:
+		self.fixture.set_credentials("Contract Shop", Credentials(webhook_secrets=("s3cr3t",)))
+		credentials = self.state.credentials("Contract Shop")
+		self.assertEqual(credentials.webhook_secrets, ("s3cr3t",))
+		self.assertNotIn("s3cr3t", f"{credentials!r} {credentials}")
+
+	def test_the_circuit_is_swapped_only_by_who_saw_it(self) -> None:
+		name = self.channel.name
+		now = self.fixture.now().replace(microsecond=0)
+		seen = self.state.get_circuit(name)
+		self.assertEqual(seen, Circuit())
+		opened = Circuit(failures=5, opened_until=now)
+		self.assertTrue(self.state.swap_circuit(name, seen, opened))
+		self.assertFalse(self.state.swap_circuit(name, seen, Circuit(failures=1)))
+		self.assertEqual(self.state.get_circuit(name), opened)
+		self.assertTrue(self.state.swap_circuit(name, opened, Circuit()))
+		self.assertEqual(self.state.get_circuit(name), Circuit())
+
+	def test_cursors_are_kept_by_name_in_the_transaction(self) -> None:
+		name = self.channel.name
+		self.assertIsNone(self.state.get_cursor(name, "orders"))
+		with self.erp.transaction():
+			self.state.set_cursor(name, "orders", "page-7")
+		with self.assertRaises(ZeroDivisionError), self.erp.transaction():
+			self.state.set_cursor(name, "orders", "page-8")
+			raise ZeroDivisionError
+		self.assertEqual(self.state.get_cursor(name, "orders"), "page-7")
+		self.assertIsNone(self.state.get_cursor(name, "products"))
+
+
+class PartiesContract(ContractSuite):
+	def test_records_are_kept_and_follow(self) -> None:
+		now = self.fixture.now().replace(microsecond=0)
+		record = Record(self.channel.name, "Order", "9001", version=3, source_time=now, fingerprint="f")
+		with self.erp.transaction():
+			self.assertIsNone(self.erp.get_record(self.channel.name, "Order", "9001"))
+			self.erp.save_record(record)
+		with self.erp.transaction():
+			self.assertEqual(self.erp.get_record(self.channel.name, "Order", "9001"), record)
+			self.erp.save_record(replace(record, version=4, cancelled=True))
+		with self.erp.transaction():
+			found = self.erp.get_record(self.channel.name, "Order", "9001")
+			self.assertEqual(found, replace(record, version=4, cancelled=True))
+			self.assertIsNone(self.erp.get_record(self.channel.name, "Customer", "9001"))
+
+	def test_external_ids_differ_by_case_accent_and_blank(self) -> None:
+		ids = ["evt_a", "evt_A", "evt_a ", "evt_á"]
+		with self.erp.transaction():
+			for version, external_id in enumerate(ids):
+				self.erp.save_record(Record(self.channel.name, "Order", external_id, version=version))
+		with self.erp.transaction():
+			found = [self.erp.get_record(self.channel.name, "Order", external_id) for external_id in ids]
+		self.assertEqual([record and record.version for record in found], [0, 1, 2, 3])
+
+	def test_customers_are_found_by_email_whatever_the_case(self) -> None:
+		name = self.customer(email="ada@contract.example")
+		with self.erp.transaction():
+			self.assertEqual(self.erp.customers_with_email("Ada@Contract.Example"), [name])
+			self.assertEqual(self.erp.customers_with_email("da@contract.example"), [])
+
+	def test_customers_are_found_by_phone(self) -> None:
+		name = self.customer(phone="+4930123456")
+		with self.erp.transaction():
+			self.assertEqual(self.erp.customers_with_phone("+4930123456"), [name])
+			self.assertEqual(self.erp.customers_with_phone("+4930123457"), [])
+
+	def test_names_in_any_script(self) -> None:
+		for number, (first, last) in enumerate([("张", "伟"), ("Zoë", "D'Arc 🎉"), ("<script>", "x" * 200)]):
+			email = f"script{number}@contract.example"
+			name = self.customer(first_name=first, last_name=last, email=email)
+			with self.erp.transaction():
+				self.assertEqual(self.erp.customers_with_email(email), [name])
+
+	def test_the_same_contact_is_not_made_twice(self) -> None:
+		buyer = Customer(first_name="Ada", email="ada2@contract.example")
+		name = self.customer(email=buyer.email)
+		with self.erp.transaction():
+			first = self.erp.ensure_contact(name, buyer)
+			second = self.erp.ensure_contact(name, buyer.model_copy(update={"phone": "+4930999999"}))
+		self.assertIsNotNone(first)
+		self.assertEqual(first, second)
+		with self.erp.transaction():
+			self.assertEqual(self.erp.customers_with_phone("+4930999999"), [name])
+
+	def test_addresses_are_matched_by_content(self) -> None:
+		name = self.customer(email="ada3@contract.example")
+		address = Address(name="Ada Lovelace", line1="St James 12", city="London", country_code="GB")
+		with self.erp.transaction():
+			first = self.erp.ensure_address(name, address, "Shipping")
+			self.assertEqual(self.erp.ensure_address(name, address, "Shipping"), first)
+		self.assertEqual(self.fixture.addresses_of(name), 1)
+		with self.erp.transaction():
+			moved = address.model_copy(update={"line1": "St James 13"})
+			self.assertNotEqual(self.erp.ensure_address(name, moved, "Shipping"), first)
+
+	def test_an_unknown_country_is_rejected(self) -> None:
+		name = self.customer(email="ada4@contract.example")
+		with self.assertRaises(Rejected), self.erp.transaction():
+			self.erp.ensure_address(name, Address(line1="x", city="y", country_code="QQ"), "Shipping")
+
+	def test_updating_a_customer_keeps_it(self) -> None:
+		name = self.customer(email="ada5@contract.example")
+		with self.erp.transaction():
+			self.erp.update_customer(self.channel, name, Customer(first_name="Augusta", last_name="King"))
+		with self.erp.transaction():
+			self.assertEqual(self.erp.customers_with_email("ada5@contract.example"), [name])
+
+
+class SalesContract(ContractSuite):
+	def setUp(self) -> None:
+		super().setUp()
+		self.phone()
+
+	def test_items_by_listing_code_and_barcode(self) -> None:
+		self.fixture.make_item("CB-CASE", barcode="4006381333931")
+		listing = self.fixture.make_listing(self.channel.name, "CB-PHONE", "WEB-PHONE", product_id="77")
+		keys = {
+			"listing": ItemKey(product_id="77"),
+			"code": ItemKey(sku="CB-CASE"),
+			"barcode": ItemKey(barcode="4006381333931"),
+			"none": ItemKey(sku="CB-NOTHING"),
+		}
+		with self.erp.transaction():
+			found = self.erp.find_items(self.channel, keys.values())
+		self.assertEqual(found[keys["listing"]].item_code, "CB-PHONE")
+		self.assertEqual(found[keys["listing"]].listing, listing)
+		self.assertEqual(found[keys["code"]].item_code, "CB-CASE")
+		self.assertEqual(found[keys["barcode"]].item_code, "CB-CASE")
+		self.assertNotIn(keys["none"], found)
+
+	def test_an_order_is_booked_with_its_totals(self) -> None:
+		plan = self.plan("c-1", row("CB-PHONE", 3, "33.33"))
+		with self.erp.transaction():
+			booked = self.erp.create_sales_order(self.channel, plan)
+		self.assertEqual((booked.grand_total, booked.total_taxes), (Decimal("109.99"), Decimal("10.00")))
+		self.assertTrue(booked.submitted)
+		self.assertEqual(self.fixture.count_sales_orders("c-1"), 1)
+		with self.erp.transaction():
+			state = self.erp.get_sales_order(booked.name)
+		assert state is not None
+		self.assertEqual((state.status, state.delivered, state.billed), ("Submitted", (), ()))
+
+	def test_charges_on_an_account_are_no_taxes(self) -> None:
+		plan = self.plan("c-8", row("CB-PHONE", 1))
+		freight = TaxRow(
+			"Actual", self.fixture.tax_account, "Freight", tax_amount=Decimal("4.90"), is_tax=False
+		)
+		amounts = replace(plan.amounts, taxes=(*plan.amounts.taxes, freight))
+		with self.erp.transaction():
+			booked = self.erp.create_sales_order(self.channel, replace(plan, amounts=amounts))
+		self.assertEqual((booked.grand_total, booked.total_taxes), (Decimal("15.90"), Decimal("1.00")))
+
+	def test_a_rolled_back_order_leaves_nothing(self) -> None:
+		plan = self.plan("c-2", row("CB-PHONE", 1))
+		with self.assertRaises(ZeroDivisionError), self.erp.transaction():
+			self.erp.create_sales_order(self.channel, plan)
+			raise ZeroDivisionError
+		self.assertEqual(self.fixture.count_sales_orders("c-2"), 0)
+
+	def test_a_submitted_order_is_replaced_by_an_amendment(self) -> None:
+		name = self.order("c-3")
+		plan = self.plan("c-3", row("CB-PHONE", 5), customer=self.customer(email="c3@contract.example"))
+		with self.erp.transaction():
+			booked = self.erp.replace_sales_order(self.channel, name, plan)
+		self.assertNotEqual(booked.name, name)
+		self.assertEqual(booked.grand_total, Decimal("55.00"))
+		self.assertEqual(self.fixture.count_sales_orders("c-3"), 1)
+		with self.erp.transaction():
+			again = self.erp.replace_sales_order(self.channel, booked.name, plan)
+		self.assertNotIn(again.name, (name, booked.name))
+		self.assertEqual(self.fixture.count_sales_orders("c-3"), 1)
+
+	def test_a_draft_is_rewritten_in_place(self) -> None:
+		name = self.order("c-4", submit=False)
+		plan = self.plan("c-4", row("CB-PHONE", 4), submit=False)
+		with self.erp.transaction():
+			booked = self.erp.replace_sales_order(self.channel, name, plan)
+		self.assertEqual((booked.name, booked.submitted), (name, False))
+		self.assertEqual(booked.grand_total, Decimal("44.00"))
+
+	def test_cancelling(self) -> None:
+		submitted, draft = self.order("c-5"), self.order("c-6", submit=False)
+		with self.erp.transaction():
+			self.erp.cancel_sales_order(submitted)
+			self.erp.cancel_sales_order(draft)
+		with self.erp.transaction():
+			state = self.erp.get_sales_order(submitted)
+			self.assertEqual(state and state.status, "Cancelled")
+			self.assertIsNone(self.erp.get_sales_order(draft))
+
+	def test_a_delivered_order_says_so_and_is_not_cancelled(self) -> None:
+		name = self.order("c-7")
+		note = self.fixture.make_delivery(name, "DHL", "T-7")
+		with self.erp.transaction():
+			state = self.erp.get_sales_order(name)
+		self.assertEqual(state and state.delivered, (note,))
+		with self.assertRaises(self.fixture.refusal), self.erp.transaction():
+			self.erp.cancel_sales_order(name)
+		self.assertEqual(self.fixture.count_sales_orders("c-7"), 1)
+
+	def test_rates(self) -> None:
+		with self.erp.transaction():
+			own = self.erp.exchange_rate(
+				self.channel, self.channel.company_currency, self.fixture.now().date()
+			)
+			self.assertEqual(own, 1)
+
+	def test_a_missing_rate_is_misconfigured(self) -> None:
+		with self.assertRaises(Misconfigured), self.erp.transaction():
+			self.erp.exchange_rate(self.channel, "XAF", self.fixture.now().date())
+
+
+class StockContract(ContractSuite):
+	def setUp(self) -> None:
+		super().setUp()
+		self.phone()
+		self.listing = self.fixture.make_listing(self.channel.name, "CB-PHONE", "WEB-PHONE", product_id="77")
+		self.drain_stock_changes()
+
+	def test_orders_reserve_and_deliveries_take(self) -> None:
+		self.assertEqual(self.level("CB-PHONE"), 10)
+		name = self.order("s-1", quantity=3)
+		self.assertEqual(self.level("CB-PHONE"), 7)
+		note = self.fixture.make_delivery(name, "DHL", "T-1")
+		self.assertEqual(self.level("CB-PHONE"), 7)
+		self.fixture.cancel_delivery(note)
+		with self.erp.transaction():
+			self.erp.cancel_sales_order(name)
+		self.assertEqual(self.level("CB-PHONE"), 10)
+
+	def test_a_draft_counts_as_sold(self) -> None:
+		self.order("s-2", quantity=3, submit=False)
+		self.assertEqual(self.level("CB-PHONE"), 7)
+
+	def test_never_below_nothing_and_less_the_buffer(self) -> None:
+		self.order("s-3", quantity=8)
+		policy = self.channel.stock.model_copy(update={"buffer": Decimal(1)})
+		self.channel = self.fixture.make_channel("Contract Shop", stock=policy)
+		self.assertEqual(self.level("CB-PHONE"), 1)
+		self.order("s-4", quantity=8)
+		self.assertEqual(self.level("CB-PHONE"), 0)
+
+	def test_bundles_are_as_many_as_their_parts_allow(self) -> None:
+		self.fixture.make_item("CB-CASE")
+		self.fixture.set_stock("CB-CASE", Decimal(3))
+		self.fixture.make_bundle("CB-SET", {"CB-PHONE": Decimal(2), "CB-CASE": Decimal(1)})
+		self.fixture.make_listing(self.channel.name, "CB-SET", "WEB-SET", product_id="78")
+		self.assertEqual(self.level("CB-SET"), 3)
+		with self.erp.transaction():
+			shown = self.erp.listed_items(self.channel.name, ["CB-CASE"])
+			self.assertEqual(shown, ["CB-SET"])
+			self.assertEqual(sorted(self.erp.listed_items(self.channel.name, None)), ["CB-PHONE", "CB-SET"])
+
+	def test_changes_are_taken_once(self) -> None:
+		self.fixture.set_stock("CB-PHONE", Decimal(12))
+		self.assertIn("CB-PHONE", self.drain_stock_changes())
+		self.assertEqual(self.drain_stock_changes(), [])
+
+	def test_orders_and_deliveries_leave_changes(self) -> None:
+		name = self.order("s-5")
+		self.assertIn("CB-PHONE", self.drain_stock_changes())
+		self.fixture.make_delivery(name, "DHL", "T-5")
+		self.assertIn("CB-PHONE", self.drain_stock_changes())
+
+	def test_drafts_leave_changes(self) -> None:
+		name = self.order("s-7", submit=False)
+		self.assertIn("CB-PHONE", self.drain_stock_changes())
+		with self.erp.transaction():
+			self.erp.cancel_sales_order(name)
+		self.assertIn("CB-PHONE", self.drain_stock_changes())
+		self.assertEqual(self.level("CB-PHONE"), 10)
+
+	def test_a_rolled_back_taker_leaves_the_changes(self) -> None:
+		self.fixture.set_stock("CB-PHONE", Decimal(12))
+		with self.assertRaises(ZeroDivisionError), self.erp.transaction():
+			self.assertIn("CB-PHONE", self.erp.take_stock_changes(100))
+			raise ZeroDivisionError
+		self.assertIn("CB-PHONE", self.drain_stock_changes())
+
+	def test_what_was_pushed_is_remembered(self) -> None:
+		with self.erp.transaction():
+			[before] = self.erp.stock_levels(self.channel, ["CB-PHONE"])
+			self.erp.save_push_errors(self.channel.name, {self.listing: "unknown product"})
+			self.erp.save_pushed(self.channel.name, [before.level], self.fixture.now())
+		with self.erp.transaction():
+			[after] = self.erp.stock_levels(self.channel, ["CB-PHONE"])
+		self.assertIsNone(before.last_pushed)
+		self.assertEqual((after.last_pushed, after.level), (Decimal(10), before.level))
+		self.assertEqual((before.level.listing, before.level.sku), (self.listing, "WEB-PHONE"))
+		self.assertEqual(before.level.product_id, "77")
+
+	def test_a_delivery_is_told_with_its_tracking(self) -> None:
+		plan = self.plan("s-6", row("CB-PHONE", 2, line_id="l1"))
+		with self.erp.transaction():
+			name = self.erp.create_sales_order(self.channel, plan).name
+		note = self.fixture.make_delivery(name, "DHL", "T-6")
+		with self.erp.transaction():
+			shipment = self.erp.get_shipment(note)
+		assert shipment is not None
+		self.assertEqual((shipment.order_id, shipment.order_number), ("s-6", "#s-6"))
+		self.assertEqual((shipment.carrier, shipment.tracking_number), ("DHL", "T-6"))
+		self.assertEqual([(line.order_line_id, line.quantity) for line in shipment.lines], [("l1", 2)])
+		self.assertFalse(shipment.cancelled)
+		self.fixture.cancel_delivery(note)
+		with self.erp.transaction():
+			taken_back = self.erp.get_shipment(note)
+		self.assertTrue(taken_back and taken_back.cancelled)
+		told = self.fixture.entries_about(note)
+		self.assertEqual([entry["direction"] for entry in told], ["Outbound"] * 2)
+
+	def test_what_is_no_delivery_of_a_channel_is_no_shipment(self) -> None:
+		with self.erp.transaction():
+			self.assertIsNone(self.erp.get_shipment("NO-SUCH-NOTE"))
+
+
+CONTRACTS = (JournalContract, ChannelStateContract, PartiesContract, SalesContract, StockContract)
+
+
+def row(item_code: str, quantity: int, rate: str = "10.00", line_id: str | None = None) -> ItemRow:
+	return ItemRow(
+		item_code=item_code,
+		qty=Decimal(quantity),
+		rate=Decimal(rate),
+		price_list_rate=Decimal(rate),
+		line_id=line_id,
+	)

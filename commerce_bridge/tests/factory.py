@@ -1,0 +1,308 @@
+"""What site tests need around the app: a channel, items, stock, deliveries. Everything made is committed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import frappe
+from erpnext.selling.doctype.sales_order.sales_order import make_delivery_note, make_sales_invoice
+
+from commerce_bridge.bridge.channel import Channel, ChannelStatus, Credentials, OrderPolicy
+from commerce_bridge.bridge.clock import utc_now
+from commerce_bridge.bridge.errors import Rejected
+from commerce_bridge.erpnext import channel_listing, channel_settings
+from commerce_bridge.erpnext.erp import FrappeChannelState, FrappeErp
+from commerce_bridge.erpnext.sync_log import FrappeJournal
+from commerce_bridge.erpnext.time import to_site
+from commerce_bridge.permissions import INTEGRATION
+
+USER = "commerce-bridge-integration@example.com"
+OUR_TABLES = (
+	"Sync Log",
+	"Sync Attempt",
+	"Channel Record",
+	"Channel State",
+	"Stock Change",
+	"Channel Listing Level",
+)
+
+
+class SiteFixture:
+	"""The contract suite's `Fixture` on a site, and factories for our own tests."""
+
+	refusal = (Rejected, frappe.ValidationError)
+
+	def __init__(self) -> None:
+		self.erp, self.journal, self.state = FrappeErp(), FrappeJournal(), FrappeChannelState()
+		frappe.db.rollback()
+		frappe.set_user("Administrator")
+		self.company = frappe.get_all("Company", pluck="name", order_by="creation", limit=1)[0]
+		self.currency = frappe.get_cached_value("Company", self.company, "default_currency")
+		self.warehouse = self._warehouse()
+		self.tax_account = self._tax_account("CB Test Tax")
+		self._user()
+		for doctype in OUR_TABLES:
+			frappe.db.delete(doctype)
+		frappe.db.delete("Channel Listing")
+		self._forget_parties()
+		for name in frappe.get_all("Channel Settings", {"state": "Active"}, pluck="name"):
+			frappe.db.set_value("Channel Settings", name, "state", "Paused")  # those of other tests
+		frappe.db.commit()
+		channel_settings.forget()
+		frappe.db.commit()
+
+	def now(self) -> datetime:
+		return utc_now()
+
+	def make_channel(self, name: str, **settings: Any) -> Channel:
+		"""Settings are fields of Channel Settings; `status` is its state, `stock` a `StockPolicy`."""
+		status = settings.pop("status", ChannelStatus.ACTIVE)
+		if policy := settings.pop("stock", None):
+			settings |= {"push_stock": policy.push, "stock_buffer": float(policy.buffer)}
+		if orders := settings.pop("orders", None):
+			settings |= _order_policy(orders)
+		known = frappe.db.exists("Channel Settings", name)
+		doc = frappe.get_doc("Channel Settings", name) if known else frappe.new_doc("Channel Settings")
+		doc.update(
+			{
+				"channel_name": name,
+				"platform": "custom",
+				"state": ChannelStatus(status).value,
+				"company": self.company,
+				"currency": self.currency,
+				"price_list": "Standard Selling",
+				"integration_user": USER,
+				"default_warehouse": self.warehouse,
+				"customer_group": "Individual",
+				"territory": "All Territories",
+				"naming_series": "SAL-ORD-.YYYY.-",
+				"order_docstatus": "Submitted",
+				"push_stock": 1,
+				"stock_buffer": 0,
+				"whole_units": 1,
+				"first_push_confirmed": 1,
+				"own_numbering": 0,
+				"send_local_changes": 0,
+				"afterwards": "Nothing",
+				"default_country": "Germany",
+				"allowed_ips": "",
+				"owner_stock": "ERPNext",
+				"taxes": [{"title": "*", "code": "", "rate": "", "account": self.tax_account}],
+				"shipping_methods": [
+					{"method": "*", "item": self.make_item("CB-SHIPPING", is_stock_item=False)}
+				],
+				"warehouses": [],
+				"field_map": [],
+				**settings,
+			}
+		)
+		doc.save(ignore_permissions=True)
+		frappe.db.commit()
+		return self.state.channel(name)
+
+	def set_credentials(self, channel: str, credentials: Credentials) -> None:
+		doc = frappe.get_doc("Channel Settings", channel)
+		doc.webhook_secret = credentials.webhook_secrets[0] if credentials.webhook_secrets else None
+		doc.api_key, doc.api_secret = credentials.api_key, credentials.api_secret
+		doc.access_token = credentials.access_token
+		doc.save(ignore_permissions=True)
+		frappe.db.commit()
+
+	def make_item(self, item_code: str, barcode: str | None = None, is_stock_item: bool = True) -> str:
+		if not frappe.db.exists("Item", item_code):
+			frappe.get_doc(
+				{
+					"doctype": "Item",
+					"item_code": item_code,
+					"item_name": item_code,
+					"item_group": "Products",
+					"stock_uom": "Nos",
+					"is_stock_item": int(is_stock_item),
+					"barcodes": [{"barcode": barcode}] if barcode else [],
+				}
+			).insert(ignore_permissions=True)
+			frappe.db.commit()
+		return item_code
+
+	def make_bundle(self, item_code: str, components: dict[str, Decimal]) -> None:
+		self.make_item(item_code, is_stock_item=False)
+		if frappe.db.exists("Product Bundle", {"new_item_code": item_code}):
+			return
+		rows = [{"item_code": item, "qty": float(quantity)} for item, quantity in components.items()]
+		frappe.get_doc({"doctype": "Product Bundle", "new_item_code": item_code, "items": rows}).insert(
+			ignore_permissions=True
+		)
+		frappe.db.commit()
+
+	def make_listing(self, channel: str, item_code: str, sku: str, product_id: str | None = None) -> str:
+		key = channel_listing.listing_key(channel, product_id, None, sku)
+		known = frappe.db.get_value("Channel Listing", {"listing_key": key})
+		if known:
+			return known
+		doc = frappe.get_doc(
+			{
+				"doctype": "Channel Listing",
+				"channel": channel,
+				"item_code": item_code,
+				"sku": sku,
+				"product_id": product_id,
+				"enabled": 1,
+				"listing_key": key,
+			}
+		).insert(ignore_permissions=True)
+		frappe.db.commit()
+		return doc.name
+
+	def set_stock(self, item_code: str, quantity: Decimal) -> None:
+		"""Free of what earlier tests left: their orders are closed, the stock is brought to the number."""
+		self._close_orders(item_code)
+		values = {"item_code": item_code, "warehouse": self.warehouse}
+		actual = frappe.db.get_value("Bin", values, "actual_qty") or 0
+		difference = float(quantity) - actual
+		if difference:
+			self.move_stock(item_code, difference)
+
+	def move_stock(self, item_code: str, quantity: float) -> str:
+		"""A Material Receipt, or for a negative quantity an Issue."""
+		side = "t_warehouse" if quantity > 0 else "s_warehouse"
+		row = {"item_code": item_code, "qty": abs(quantity), side: self.warehouse, "basic_rate": 1}
+		kind = "Material Receipt" if quantity > 0 else "Material Issue"
+		entry = {"doctype": "Stock Entry", "stock_entry_type": kind, "company": self.company, "items": [row]}
+		doc = frappe.get_doc(entry)
+		doc.insert(ignore_permissions=True).submit()
+		frappe.db.commit()
+		return doc.name
+
+	def make_delivery(self, sales_order: str, carrier: str, tracking_number: str) -> str:
+		note = make_delivery_note(sales_order)
+		note.update({"cb_carrier": carrier, "cb_tracking_number": tracking_number})
+		note.insert(ignore_permissions=True).submit()
+		frappe.db.commit()
+		return note.name
+
+	def cancel_delivery(self, delivery_note: str) -> None:
+		frappe.get_doc("Delivery Note", delivery_note).cancel()
+		frappe.db.commit()
+
+	def entry(self, name: str) -> dict[str, Any]:
+		frappe.db.rollback()
+		return frappe.db.get_value("Sync Log", name, "*", as_dict=True)
+
+	def entries_about(self, document: str) -> list[dict[str, Any]]:
+		frappe.db.rollback()
+		fields = ["name", "topic", "direction", "state"]
+		return frappe.get_all("Sync Log", {"reference_name": document}, fields, order_by="creation")
+
+	def count_sales_orders(self, external_id: str) -> int:
+		frappe.db.rollback()
+		return frappe.db.count("Sales Order", {"cb_external_id": external_id, "docstatus": ("<", 2)})
+
+	standing = ("partly delivered", "delivered", "billed", "draft delivery", "draft invoice")
+
+	def live_orders(self, external_id: str) -> list[dict[str, Any]]:
+		"""Sales Orders of an order that are not cancelled, with what tests compare."""
+		frappe.db.rollback()
+		names = frappe.get_all(
+			"Sales Order", {"cb_external_id": external_id, "docstatus": ("<", 2)}, pluck="name"
+		)
+		return [_as_compared(frappe.get_doc("Sales Order", name)) for name in names]
+
+	def documents(self, external_id: str) -> int:
+		frappe.db.rollback()
+		return frappe.db.count("Sales Order", {"cb_external_id": external_id})
+
+	def stands(self, what: str, sales_order: str) -> str:
+		"""Puts a document on a Sales Order, see `CellFixture.stands`."""
+		make = make_sales_invoice if what in ("billed", "draft invoice") else make_delivery_note
+		doc = make(sales_order)
+		if what == "partly delivered":
+			doc.items = doc.items[:1]
+			doc.items[0].qty = 1
+		doc.insert(ignore_permissions=True)
+		if not what.startswith("draft"):
+			doc.submit()
+		frappe.db.commit()
+		return doc.name
+
+	def cancel_by_hand(self, sales_order: str) -> None:
+		frappe.get_doc("Sales Order", sales_order).cancel()
+		frappe.db.commit()
+
+	def addresses_of(self, customer: str) -> int:
+		frappe.db.rollback()
+		link = {"link_doctype": "Customer", "link_name": customer, "parenttype": "Address"}
+		return frappe.db.count("Dynamic Link", link)
+
+	def _close_orders(self, item_code: str) -> None:
+		rows = frappe.get_all(
+			"Sales Order Item", {"item_code": item_code, "docstatus": ("<", 2)}, pluck="parent", distinct=True
+		)
+		for name in rows:
+			doc = frappe.get_doc("Sales Order", name)
+			if doc.docstatus == 0:
+				doc.delete(ignore_permissions=True)
+			elif doc.status not in ("Closed", "Completed"):
+				doc.update_status("Closed")
+		frappe.db.commit()
+
+	def _forget_parties(self) -> None:
+		"""Orders and contacts of earlier runs stay, but nobody finds them by what these tests look for."""
+		frappe.db.sql(
+			"UPDATE `tabSales Order` SET cb_external_id = NULL WHERE COALESCE(cb_channel, '') != ''"
+		)
+		for domain in ("%.example", "%@example.com"):
+			frappe.db.delete("Contact Email", {"email_id": ("like", domain)})
+		frappe.db.delete("Contact Phone", {"phone": ("like", "+49%")})
+
+	def _warehouse(self) -> str:
+		filters = {"company": self.company, "is_group": 0, "warehouse_name": "Stores"}
+		return frappe.get_all("Warehouse", filters, pluck="name", limit=1)[0]
+
+	def _tax_account(self, title: str) -> str:
+		name = frappe.db.get_value("Account", {"account_name": title, "company": self.company})
+		if name:
+			return name
+		parent = frappe.db.get_value(
+			"Account", {"company": self.company, "is_group": 1, "account_name": "Duties and Taxes"}
+		)
+		account = {
+			"doctype": "Account",
+			"account_name": title,
+			"parent_account": parent,
+			"company": self.company,
+		}
+		return frappe.get_doc({**account, "account_type": "Tax"}).insert(ignore_permissions=True).name
+
+	def _user(self) -> None:
+		if not frappe.db.exists("User", USER):
+			user = {
+				"doctype": "User",
+				"email": USER,
+				"first_name": "Commerce Bridge",
+				"send_welcome_email": 0,
+			}
+			frappe.get_doc(user).insert(ignore_permissions=True)
+		frappe.get_doc("User", USER).add_roles(INTEGRATION)
+
+
+def _order_policy(policy: OrderPolicy) -> dict[str, Any]:
+	return {
+		"order_docstatus": "Submitted" if policy.submit else "Draft",
+		"order_statuses": "\n".join(policy.statuses),
+		"orders_from": to_site(policy.from_date),
+		"afterwards": policy.afterwards,
+		"send_local_changes": int(policy.send_local_changes),
+	}
+
+
+def _as_compared(doc: Any) -> dict[str, Any]:
+	return {
+		"name": doc.name,
+		"customer": doc.customer,
+		"submitted": doc.docstatus == 1,
+		"grand_total": Decimal(str(doc.grand_total)),
+		"taxes": Decimal(str(doc.total_taxes_and_charges)),
+		"quantities": {row.cb_line_id: Decimal(str(row.qty)) for row in doc.items if row.cb_line_id},
+	}

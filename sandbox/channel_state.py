@@ -1,0 +1,85 @@
+"""Settings, secrets and memory of a channel: `ChannelState` on SQLite."""
+
+from __future__ import annotations
+
+import json
+
+from commerce_bridge.bridge.channel import Channel, ChannelStatus, Credentials
+from commerce_bridge.bridge.errors import Misconfigured
+from commerce_bridge.bridge.protocols import Circuit
+from sandbox.database import Database, Row, to_text, to_time
+
+
+class SandboxChannelState:
+	def __init__(self, database: Database):
+		self._database = database
+
+	# --- the protocol
+
+	def channel(self, name: str) -> Channel:
+		return Channel.model_validate_json(self._row(name)["settings"])
+
+	def credentials(self, name: str) -> Credentials:
+		return Credentials.model_validate(json.loads(self._row(name)["credentials"]))
+
+	def active_channels(self) -> list[str]:
+		rows = self._database.read("select name, settings from channels order by name")
+		return [
+			row["name"] for row in rows if json.loads(row["settings"])["status"] == ChannelStatus.ACTIVE.value
+		]
+
+	def get_circuit(self, channel: str) -> Circuit:
+		row = self._row(channel)
+		return Circuit(
+			failures=row["circuit_failures"],
+			opened_until=to_time(row["circuit_opened_until"]),
+			probing_since=to_time(row["circuit_probing_since"]),
+		)
+
+	def swap_circuit(self, channel: str, before: Circuit, after: Circuit) -> bool:
+		with self._database.transaction():
+			if self.get_circuit(channel) != before:
+				return False
+			self._database.write(
+				"update channels set circuit_failures = ?, circuit_opened_until = ?, circuit_probing_since = ?"
+				" where name = ?",
+				*(after.failures, to_text(after.opened_until), to_text(after.probing_since), channel),
+			)
+		return True
+
+	def get_cursor(self, channel: str, name: str) -> str | None:
+		row = self._database.read_one(
+			"select value from cursors where channel = ? and name = ?", channel, name
+		)
+		return row["value"] if row else None
+
+	def set_cursor(self, channel: str, name: str, value: str | None) -> None:
+		self._database.write("insert or replace into cursors values (?, ?, ?)", channel, name, value)
+
+	# --- what a person does
+
+	def save(self, channel: Channel, credentials: Credentials | None = None) -> None:
+		"""Makes the channel, or changes its settings; secrets stay where none are given."""
+		secrets = None if credentials is None else json.dumps(credentials.model_dump())
+		with self._database.transaction():
+			self._database.write(
+				"insert into channels (name, settings, credentials) values (?, ?, coalesce(?, '{}'))"
+				" on conflict (name) do update set settings = excluded.settings,"
+				" credentials = coalesce(?, credentials)",
+				*(channel.name, channel.model_dump_json(), secrets, secrets),
+			)
+
+	def count_rejected(self, name: str) -> None:
+		with self._database.transaction():
+			self._database.write(
+				"update channels set rejected_requests = rejected_requests + 1 where name = ?", name
+			)
+
+	def rejected(self, name: str) -> int:
+		return self._row(name)["rejected_requests"]
+
+	def _row(self, name: str) -> Row:
+		row = self._database.read_one("select * from channels where name = ?", name)
+		if row is None:
+			raise Misconfigured(f"There is no channel {name}.", "Channel Settings", name)
+		return row

@@ -1,0 +1,184 @@
+"""The SQLite file behind the embedded ERP: schema, transactions, values in and out.
+
+One writer at a time (BEGIN IMMEDIATE) stands for ERPNext's row locks; WAL lets other processes read.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from commerce_bridge.bridge.errors import Conflict
+
+SCHEMA = """
+create table series (prefix text primary key, current integer not null);
+create table channels (
+	name text primary key, settings text not null, credentials text not null,
+	circuit_failures integer not null default 0, circuit_opened_until text, circuit_probing_since text,
+	rejected_requests integer not null default 0);
+create table cursors (channel text, name text, value text, primary key (channel, name));
+create table customers (name text primary key, data text not null);
+create table contacts (name text primary key, customer text not null, data text not null);
+create table contact_emails (contact text not null, email text not null, primary key (contact, email));
+create table contact_phones (contact text not null, phone text not null, primary key (contact, phone));
+create table addresses (
+	name text primary key, customer text not null, kind text not null, content text not null,
+	data text not null, unique (customer, content));
+create table items (
+	item_code text primary key, item_name text not null, stock_uom text not null,
+	is_stock_item integer not null, disabled integer not null default 0);
+create table barcodes (barcode text primary key, item_code text not null);
+create table bundles (parent text, child text, qty text not null, primary key (parent, child));
+create table warehouses (name text primary key, parent text);
+create table listings (
+	name text primary key, channel text not null, item_code text not null, sku text not null,
+	product_id text, variant_id text, uom text, grade text, enabled integer not null default 1, error text);
+create index listings_item on listings (channel, item_code);
+create table listing_levels (
+	listing text, location_id text not null, last_pushed text, pushed_at text,
+	primary key (listing, location_id));
+create table bins (
+	item_code text, warehouse text, actual_qty text not null default '0',
+	reserved_qty text not null default '0', primary key (item_code, warehouse));
+create table stock_changes (id integer primary key, item_code text not null);
+create table exchange_rates (currency text, valid_from text, rate text not null, primary key (currency, valid_from));
+create table records (
+	channel text, record_type text, external_id text, doctype text, document text, version integer,
+	source_time text, fingerprint text, cancelled integer not null,
+	primary key (channel, record_type, external_id));
+create table sales_orders (
+	name text primary key, channel text not null, external_id text not null, external_number text not null,
+	customer text not null, status text not null, amended_from text, plan text not null,
+	currency text not null, net_total text not null, total_taxes text not null, grand_total text not null);
+create index sales_orders_external on sales_orders (channel, external_id);
+create table sales_order_items (
+	parent text, idx integer, line_id text, item_code text not null, qty text not null, rate text not null,
+	amount text not null, warehouse text, delivered_qty text not null default '0', primary key (parent, idx));
+create table delivery_notes (
+	name text primary key, sales_order text not null, status text not null, carrier text,
+	tracking_number text, tracking_url text, posted_at text not null);
+create index delivery_notes_order on delivery_notes (sales_order);
+create table delivery_note_items (
+	parent text, idx integer, order_idx integer, line_id text, item_code text, qty text, warehouse text,
+	primary key (parent, idx));
+create table sync_log (
+	name text primary key, channel text not null, direction text not null, topic text not null,
+	state text not null, dedupe_key text not null unique, payload text not null, external_id text,
+	external_number text, source_time text, reference_doctype text, reference_name text, lane text,
+	error_class text, message text, traceback text, summary text, attempt_count integer not null default 0,
+	due text not null, lease_token text, lease_expires_at text, accepted_difference text,
+	created text not null);
+create index sync_log_due on sync_log (due) where state in ('Queued', 'Retrying', 'Running');
+create index sync_log_lane on sync_log (lane) where state = 'Running';
+create table attempts (
+	entry text, number integer, started text not null, duration real not null, outcome text not null,
+	message text);
+create index attempts_entry on attempts (entry);
+"""
+
+Row = sqlite3.Row
+BUSY_SECONDS = 30.0
+
+
+def to_text(moment: datetime | None) -> str | None:
+	"""An aware time as text that sorts as the times do."""
+	return None if moment is None else moment.astimezone(timezone.utc).isoformat(timespec="microseconds")
+
+
+def to_time(text: str | None) -> datetime | None:
+	return None if text is None else datetime.fromisoformat(text)
+
+
+def to_decimal(text: str | None) -> Decimal | None:
+	return None if text is None else Decimal(text)
+
+
+class Database:
+	"""A file several threads and processes may open; each thread has its own connection."""
+
+	def __init__(self, path: Path, durable: bool = True, busy_seconds: float = BUSY_SECONDS):
+		self.path = path
+		self._busy_seconds = busy_seconds
+		self._durable = durable
+		self._local = threading.local()
+
+	@property
+	def _connection(self) -> sqlite3.Connection:
+		connection = getattr(self._local, "connection", None)
+		if connection is None:
+			connection = sqlite3.connect(self.path, timeout=self._busy_seconds, isolation_level=None)
+			connection.row_factory = sqlite3.Row
+			if self._durable:
+				connection.execute("pragma journal_mode = wal")
+				connection.execute("pragma synchronous = normal")
+			else:
+				connection.execute("pragma journal_mode = memory")
+				connection.execute("pragma synchronous = off")
+			self._local.connection = connection
+		return connection
+
+	def create(self) -> None:
+		self._connection.executescript(SCHEMA)
+
+	def close(self) -> None:
+		"""Closes this thread's connection; the next use opens another."""
+		connection = getattr(self._local, "connection", None)
+		if connection is not None:
+			connection.close()
+			self._local.connection = None
+
+	@contextmanager
+	def transaction(self) -> Iterator[None]:
+		"""The one writer's transaction; rolled back whatever stops it. Busy for too long is a `Conflict`."""
+		connection = self._connection
+		if connection.in_transaction:
+			raise RuntimeError("transactions do not nest")
+		try:
+			connection.execute("begin immediate")
+		except sqlite3.OperationalError as error:
+			raise Conflict(f"The database is busy: {error}") from error
+		try:
+			yield
+			connection.execute("commit")
+		finally:
+			if connection.in_transaction:
+				connection.execute("rollback")
+
+	def read(self, statement: str, *values: Any) -> list[Row]:
+		return self._connection.execute(statement, values).fetchall()
+
+	def read_one(self, statement: str, *values: Any) -> Row | None:
+		return self._connection.execute(statement, values).fetchone()
+
+	def read_named(self, statement: str, values: Mapping[str, Any]) -> Row | None:
+		return self._connection.execute(statement, values).fetchone()
+
+	def write(self, statement: str, *values: Any) -> int:
+		"""Runs one statement of the open transaction; how many rows it changed."""
+		if not self._connection.in_transaction:
+			raise RuntimeError("a write outside a transaction would not be atomic with anything")
+		return self._connection.execute(statement, values).rowcount
+
+	def insert(self, table: str, **values: Any) -> None:
+		columns, marks = ", ".join(values), ", ".join("?" * len(values))
+		self.write(f"insert into {table} ({columns}) values ({marks})", *values.values())
+
+	def next_name(self, prefix: str) -> str:
+		"""The next name of a naming series."""
+		self.write(
+			"insert into series values (?, 1) on conflict (prefix) do update set current = current + 1",
+			prefix,
+		)
+		row = self.read_one("select current from series where prefix = ?", prefix)
+		return f"{prefix}{row['current']:05d}"
+
+
+def marks(values: Sequence[Any]) -> str:
+	"""Question marks for an `in (…)` of these values."""
+	return ", ".join("?" * len(values))

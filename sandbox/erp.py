@@ -1,0 +1,233 @@
+"""An ERP in one SQLite file, behind the engine's protocols: what runs the main job where there is no ERPNext."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import date
+from decimal import Decimal
+
+from commerce_bridge.bridge.channel import Channel
+from commerce_bridge.bridge.clock import Now
+from commerce_bridge.bridge.errors import Misconfigured, Rejected
+from commerce_bridge.bridge.model import OrderChange, Shipment, ShipmentLine
+from commerce_bridge.bridge.outbound import ORDER_CHANGE, SHIPMENT, document_entry
+from commerce_bridge.bridge.plan import Record
+from commerce_bridge.bridge.protocols import Journal
+from sandbox.database import Database, Row, to_text, to_time
+from sandbox.parties import Parties
+from sandbox.sales_orders import SalesOrders
+
+
+class SandboxErp(Parties, SalesOrders):
+	"""`Erp` on SQLite, and below it what a person does in the ERP."""
+
+	def __init__(self, database: Database, journal: Journal, now: Now):
+		self._database = database
+		self._journal = journal
+		self._now = now
+
+	# --- transactions, locks, rights
+
+	def transaction(self, *locks: str) -> AbstractContextManager[None]:
+		"""Named locks add nothing here: there is one writer at a time."""
+		return self._database.transaction()
+
+	@contextmanager
+	def exclusive(self, name: str) -> Iterator[bool]:
+		"""A lock on a file beside the database: the operating system frees it with the process."""
+		folder = self._database.path.with_suffix(".locks")
+		folder.mkdir(exist_ok=True)
+		with (folder / hashlib.sha256(name.encode()).hexdigest()).open("w") as file:
+			try:
+				fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+			except BlockingIOError:
+				yield False
+				return
+			yield True
+
+	def act_as(self, channel: Channel) -> AbstractContextManager[None]:
+		"""The embedded ERP has one user."""
+		return nullcontext()
+
+	# --- records
+
+	def get_record(self, channel: str, record_type: str, external_id: str) -> Record | None:
+		row = self._database.read_one(
+			"select * from records where channel = ? and record_type = ? and external_id = ?",
+			*(channel, record_type, external_id),
+		)
+		if row is None:
+			return None
+		typed = {"source_time": to_time(row["source_time"]), "cancelled": bool(row["cancelled"])}
+		return Record(**dict(row) | typed)
+
+	def save_record(self, record: Record) -> None:
+		self._database.write(
+			"insert or replace into records values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			*(record.channel, record.record_type, record.external_id, record.doctype, record.document),
+			*(record.version, to_text(record.source_time), record.fingerprint, record.cancelled),
+		)
+
+	# --- rates
+
+	def exchange_rate(self, channel: Channel, currency: str, on: date) -> Decimal:
+		if currency == channel.company_currency:
+			return Decimal(1)
+		row = self._database.read_one(
+			"select rate from exchange_rates where currency = ? and valid_from <= ? order by valid_from desc limit 1",
+			*(currency, on.isoformat()),
+		)
+		if row is None:
+			raise Misconfigured(
+				f"No exchange rate from {currency} to {channel.company_currency} on {on}.",
+				"Currency Exchange",
+			)
+		return Decimal(row["rate"])
+
+	# --- what the storefront is told
+
+	def get_shipment(self, delivery_note: str) -> Shipment | None:
+		note = self._database.read_one(
+			"select note.*, parent.external_id, parent.external_number from delivery_notes note"
+			" join sales_orders parent on parent.name = note.sales_order where note.name = ?",
+			delivery_note,
+		)
+		if note is None:
+			return None
+		return Shipment(
+			id=note["name"],
+			order_id=note["external_id"],
+			order_number=note["external_number"],
+			lines=tuple(
+				ShipmentLine(order_line_id=row["line_id"], sku=row["item_code"], quantity=Decimal(row["qty"]))
+				for row in self._database.read(
+					"select * from delivery_note_items where parent = ? order by idx", delivery_note
+				)
+				if row["line_id"]
+			),
+			carrier=note["carrier"],
+			tracking_number=note["tracking_number"],
+			tracking_url=note["tracking_url"],
+			shipped_at=to_time(note["posted_at"]),
+			cancelled=note["status"] == "Cancelled",
+		)
+
+	def get_order_change(self, sales_order: str) -> OrderChange | None:
+		row = self._database.read_one("select * from sales_orders where name = ?", sales_order)
+		if row is None:
+			return None
+		return OrderChange(
+			order_id=row["external_id"],
+			order_number=row["external_number"],
+			kind="cancelled" if row["status"] == "Cancelled" else "edited",
+			lines=tuple(
+				ShipmentLine(
+					order_line_id=line["line_id"], sku=line["item_code"], quantity=Decimal(line["qty"])
+				)
+				for line in self.order_rows(sales_order)
+				if line["line_id"]
+			),
+		)
+
+	# --- what a person does in the ERP; each is a transaction of its own
+
+	def move_stock(self, item_code: str, warehouse: str, quantity: Decimal) -> None:
+		"""A Stock Entry: positive receives, negative issues."""
+		with self._database.transaction():
+			self.change_bin(item_code, warehouse, actual=quantity)
+
+	def make_delivery(
+		self,
+		sales_order: str,
+		quantities: dict[int, Decimal] | None = None,
+		carrier: str | None = None,
+		tracking_number: str | None = None,
+		tracking_url: str | None = None,
+	) -> str:
+		"""Submits a Delivery Note and queues the news of it, in one transaction.
+
+		:param quantities: by row of the order, from 1; all that is open where None
+		:return: the name of the Delivery Note
+		"""
+		with self._database.transaction():
+			order = self._order(sales_order)
+			if order["status"] != "Submitted":
+				raise Rejected(f"Sales Order {sales_order} is not submitted.")
+			name = self._database.next_name("DN-")
+			self._database.insert(
+				"delivery_notes",
+				name=name,
+				sales_order=sales_order,
+				status="Submitted",
+				carrier=carrier,
+				tracking_number=tracking_number,
+				tracking_url=tracking_url,
+				posted_at=to_text(self._now()),
+			)
+			for row in self.order_rows(sales_order):
+				self._deliver(name, row, quantities)
+			self._tell(order["channel"], SHIPMENT, "Delivery Note", name, "submitted")
+		return name
+
+	def cancel_delivery(self, name: str) -> None:
+		"""Cancels a Delivery Note: goods come back, the order is open again, the storefront is told."""
+		with self._database.transaction():
+			note = self._database.read_one(
+				"select note.*, channel from delivery_notes note"
+				" join sales_orders parent on parent.name = note.sales_order"
+				" where note.name = ? and note.status = 'Submitted'",
+				name,
+			)
+			if note is None:
+				raise Rejected(f"Delivery Note {name} is not submitted.")
+			for row in self._database.read("select * from delivery_note_items where parent = ?", name):
+				self._move_delivered(note["sales_order"], row["order_idx"], row, -Decimal(row["qty"]))
+			self._database.write("update delivery_notes set status = 'Cancelled' where name = ?", name)
+			self._tell(note["channel"], SHIPMENT, "Delivery Note", name, "cancelled")
+
+	def cancel_by_hand(self, sales_order: str) -> None:
+		"""A person cancels a Sales Order in the ERP; told to the storefront where the channel wants that."""
+		with self._database.transaction():
+			channel = self._order(sales_order)["channel"]
+			self.cancel_sales_order(sales_order)
+			row = self._database.read_one(
+				"select json_extract(settings, '$.orders.send_local_changes') as tell from channels where name = ?",
+				channel,
+			)
+			if row["tell"]:
+				self._tell(channel, ORDER_CHANGE, "Sales Order", sales_order, "cancelled")
+
+	def _deliver(self, note: str, row: Row, quantities: dict[int, Decimal] | None) -> None:
+		still_open = Decimal(row["qty"]) - Decimal(row["delivered_qty"])
+		quantity = still_open if quantities is None else quantities.get(row["idx"], Decimal(0))
+		if quantity > still_open:
+			raise Rejected(f"Row {row['idx']}: {quantity} is more than the open {still_open}.")
+		if quantity:
+			self._move_delivered(row["parent"], row["idx"], row, quantity)
+			self._database.insert(
+				"delivery_note_items",
+				parent=note,
+				idx=row["idx"],
+				order_idx=row["idx"],
+				line_id=row["line_id"],
+				item_code=row["item_code"],
+				qty=str(quantity),
+				warehouse=row["warehouse"],
+			)
+
+	def _move_delivered(self, sales_order: str, idx: int, row: Row, quantity: Decimal) -> None:
+		"""Takes goods out of the warehouse and off the reservation; a negative quantity brings them back."""
+		self.change_bin(row["item_code"], row["warehouse"], actual=-quantity, reserved=-quantity)
+		line = self._database.read_one(
+			"select delivered_qty from sales_order_items where parent = ? and idx = ?", sales_order, idx
+		)
+		self._database.write(
+			"update sales_order_items set delivered_qty = ? where parent = ? and idx = ?",
+			*(str(Decimal(line["delivered_qty"]) + quantity), sales_order, idx),
+		)
+
+	def _tell(self, channel: str, topic: str, doctype: str, name: str, state: str) -> None:
+		self._journal.record([document_entry(channel, topic, doctype, name, state)])

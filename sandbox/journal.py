@@ -1,0 +1,180 @@
+"""The Sync Log of the embedded ERP: `Journal` on SQLite, and what a person does to its entries."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from commerce_bridge.bridge.clock import Now
+from commerce_bridge.bridge.errors import LeaseLost
+from commerce_bridge.bridge.protocols import Entry, NewEntry, Outcome, Recorded
+from sandbox.database import Database, Row, to_decimal, to_text
+
+#: The columns are few, the conditions many: due, of a channel that may work, of a lane where nothing runs.
+NEXT_DUE = """
+select entry.* from sync_log entry join channels channel on channel.name = entry.channel
+where entry.state in ('Queued', 'Retrying', 'Running') and entry.due <= :now
+	and json_extract(channel.settings, '$.status') = 'Active'
+	and (entry.direction = 'Inbound' or channel.circuit_opened_until is null or (
+		channel.circuit_opened_until <= :now
+		and (channel.circuit_probing_since is null or channel.circuit_probing_since <= :probe_dead)))
+	and (entry.lane is null or not exists (
+		select 1 from sync_log other where other.lane = entry.lane and other.state = 'Running'
+			and other.name <> entry.name and other.lease_expires_at > :now))
+order by entry.due, entry.rowid limit 1
+"""
+
+
+class SandboxJournal:
+	"""`due` is the one column the sweeper looks at: creation, next attempt, or the end of the lease."""
+
+	def __init__(self, database: Database, now: Now):
+		self._database = database
+		self._now = now
+
+	# --- the protocol
+
+	def record(self, entries: Sequence[NewEntry]) -> list[Recorded]:
+		return [self._record(entry) for entry in entries]
+
+	def _record(self, entry: NewEntry) -> Recorded:
+		known = self._database.read_one("select name from sync_log where dedupe_key = ?", entry.dedupe_key)
+		if known:
+			return Recorded(known["name"], created=False)
+		name = uuid.uuid4().hex[:10]
+		now = to_text(self._now())
+		self._database.insert(
+			"sync_log",
+			name=name,
+			channel=entry.channel,
+			direction=entry.direction,
+			topic=entry.topic,
+			state=entry.state,
+			dedupe_key=entry.dedupe_key,
+			payload=entry.payload,
+			external_id=entry.external_id,
+			external_number=entry.external_number,
+			source_time=to_text(entry.source_time),
+			error_class=entry.error_class,
+			message=entry.message,
+			reference_doctype=entry.reference_doctype,
+			reference_name=entry.reference_name,
+			lane=entry.lane,
+			due=now,
+			created=now,
+		)
+		return Recorded(name, created=True)
+
+	def claim(self, now: datetime, lease: timedelta) -> Entry | None:
+		values = {"now": to_text(now), "probe_dead": to_text(now - lease)}
+		with self._database.transaction():
+			row = self._database.read_named(NEXT_DUE, values)
+			if row is None:
+				return None
+			token, expires = f"{os.getpid()}-{uuid.uuid4().hex}", to_text(now + lease)
+			self._database.write(
+				"update sync_log set state = 'Running', attempt_count = attempt_count + 1, lease_token = ?,"
+				" lease_expires_at = ?, due = ? where name = ?",
+				*(token, expires, expires, row["name"]),
+			)
+		return _entry(row, token, now)
+
+	def postpone(self, entry: Entry, until: datetime) -> None:
+		with self._database.transaction():
+			self.hold(entry)
+			self._database.write(
+				"update sync_log set attempt_count = attempt_count - 1, lease_token = null,"
+				" lease_expires_at = null, due = ?,"
+				" state = case when attempt_count > 1 then 'Retrying' else 'Queued' end where name = ?",
+				*(to_text(until), entry.name),
+			)
+
+	def hold(self, entry: Entry) -> None:
+		row = self._database.read_one("select state, lease_token from sync_log where name = ?", entry.name)
+		if row is None or row["state"] != "Running" or row["lease_token"] != entry.lease:
+			raise LeaseLost(f"Another worker has taken over entry {entry.name}.")
+
+	def finish(self, entry: Entry, outcome: Outcome, now: datetime) -> None:
+		self.hold(entry)
+		kept = ("external_number", "payload", "summary", "reference_doctype", "reference_name")
+		changes = {name: getattr(outcome, name) for name in kept if getattr(outcome, name) is not None}
+		changes |= {
+			"state": outcome.state,
+			"message": outcome.message,
+			"error_class": outcome.error_class,
+			"traceback": outcome.traceback,
+			"due": to_text(outcome.next_attempt_at or now),
+			"lease_token": None,
+			"lease_expires_at": None,
+		}
+		assignments = ", ".join(f"{column} = ?" for column in changes)
+		self._database.write(
+			f"update sync_log set {assignments} where name = ?", *changes.values(), entry.name
+		)
+		self._database.insert(
+			"attempts",
+			entry=entry.name,
+			number=entry.attempt,
+			started=to_text(entry.started),
+			duration=(now - entry.started).total_seconds(),
+			outcome=outcome.state,
+			message=outcome.message,
+		)
+
+	def merge_queued(self, channel: str, topic: str, items: Sequence[str], limit: int) -> bool:
+		rows = self._database.read(
+			"select name, payload from sync_log where channel = ? and topic = ? and direction = 'Outbound'"
+			" and state = 'Queued' and attempt_count = 0 order by rowid",
+			*(channel, topic),
+		)
+		for row in rows:
+			merged = sorted({*json.loads(row["payload"]), *items})
+			if len(merged) <= limit:
+				self._database.write(
+					"update sync_log set payload = ? where name = ?", json.dumps(merged), row["name"]
+				)
+				return True
+		return False
+
+	# --- what a person does, and sees
+
+	def requeue(self, name: str) -> None:
+		"""Retry of a failed entry, replay of a skipped one."""
+		with self._database.transaction():
+			self._database.write(
+				"update sync_log set state = 'Queued', attempt_count = 0, due = ?, error_class = null, message = ''"
+				" where name = ? and state in ('Failed', 'Skipped')",
+				*(to_text(self._now()), name),
+			)
+
+	def entries(self, **conditions: str) -> list[Row]:
+		"""Rows whose columns have these values, oldest first."""
+		where = " and ".join(f"{column} = ?" for column in conditions) or "true"
+		return self._database.read(
+			f"select * from sync_log where {where} order by rowid", *conditions.values()
+		)
+
+	def unfinished(self) -> int:
+		row = self._database.read_one(
+			"select count(*) as n from sync_log where state in ('Queued', 'Retrying', 'Running')"
+		)
+		return row["n"]
+
+
+def _entry(row: Row, token: str, now: datetime) -> Entry:
+	return Entry(
+		name=row["name"],
+		channel=row["channel"],
+		direction=row["direction"],
+		topic=row["topic"],
+		payload=row["payload"],
+		external_id=row["external_id"],
+		attempt=row["attempt_count"] + 1,
+		lease=token,
+		started=now,
+		reference_name=row["reference_name"],
+		accepted_difference=to_decimal(row["accepted_difference"]),
+	)

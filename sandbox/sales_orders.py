@@ -1,0 +1,132 @@
+"""Sales Orders of the embedded ERP: priced by its own arithmetic, reserving stock when submitted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from decimal import Decimal
+
+from commerce_bridge.bridge.channel import Channel
+from commerce_bridge.bridge.errors import Rejected
+from commerce_bridge.bridge.plan import Booked, Rounding, SalesOrderPlan, SalesOrderState
+from sandbox.arithmetic import Totals, calculate
+from sandbox.database import Database, Row
+from sandbox.stock import Stock
+
+SITE_PRECISION = 2  # of ERPNext's currency fields, whatever currency an order is in
+DECIMALS = {"JPY": 0, "KRW": 0, "KWD": 3, "BHD": 3}
+
+
+class SalesOrders(Stock):
+	_database: Database
+
+	def rounding(self) -> Rounding:
+		"""Two decimals, or those of the currency if it has more."""
+		return Rounding()
+
+	def get_sales_order(self, name: str) -> SalesOrderState | None:
+		row = self._database.read_one("select status from sales_orders where name = ?", name)
+		if row is None:
+			return None
+		notes = self._database.read(
+			"select name from delivery_notes where sales_order = ? and status = 'Submitted' order by name",
+			name,
+		)
+		return SalesOrderState(name, row["status"], delivered=tuple(note["name"] for note in notes))
+
+	def create_sales_order(self, channel: Channel, plan: SalesOrderPlan) -> Booked:
+		return self._save(self._database.next_name(plan.naming_series or "SO-"), channel, plan)
+
+	def replace_sales_order(self, channel: Channel, name: str, plan: SalesOrderPlan) -> Booked:
+		order = self._order(name)
+		if order["status"] == "Draft":
+			self._delete(name)
+			return self._save(name, channel, plan, order["amended_from"])
+		if order["status"] == "Submitted":
+			self.cancel_sales_order(name)
+		return self._save(self._amended_name(name), channel, plan, name)
+
+	def cancel_sales_order(self, name: str) -> None:
+		state = self.get_sales_order(name)
+		if state is None or state.status == "Cancelled":
+			raise Rejected(f"Sales Order {name} is not there to be cancelled.")
+		if state.delivered:
+			raise Rejected(f"Sales Order {name} is linked with Delivery Note {state.delivered[0]}.")
+		if state.status == "Draft":
+			self._delete(name)
+			return
+		self._reserve(name, Decimal(-1))
+		self._database.write("update sales_orders set status = 'Cancelled' where name = ?", name)
+
+	def order_rows(self, name: str) -> list[Row]:
+		return self._database.read("select * from sales_order_items where parent = ? order by idx", name)
+
+	def _order(self, name: str) -> Row:
+		row = self._database.read_one("select * from sales_orders where name = ?", name)
+		if row is None:
+			raise Rejected(f"Sales Order {name} does not exist.")
+		return row
+
+	def _amended_name(self, name: str) -> str:
+		"""ERPNext's: SO-1, SO-1-1, SO-1-2."""
+		amended = self._order(name)["amended_from"]
+		base, number = (name.rpartition("-")[0], int(name.rpartition("-")[2])) if amended else (name, 0)
+		return f"{base}-{number + 1}"
+
+	def _save(
+		self, name: str, channel: Channel, plan: SalesOrderPlan, amended_from: str | None = None
+	) -> Booked:
+		totals = calculate(plan.amounts, max(SITE_PRECISION, DECIMALS.get(plan.currency, SITE_PRECISION)))
+		self._database.insert(
+			"sales_orders",
+			name=name,
+			channel=channel.name,
+			external_id=plan.external_id,
+			external_number=plan.external_number,
+			customer=plan.customer,
+			status="Submitted" if plan.submit else "Draft",
+			amended_from=amended_from,
+			plan=json.dumps(asdict(plan), default=str),
+			currency=plan.currency,
+			net_total=str(totals.net_total),
+			total_taxes=str(totals.total_taxes),
+			grand_total=str(totals.grand_total),
+		)
+		self._save_rows(name, channel, plan, totals)
+		if plan.submit:
+			self._reserve(name, Decimal(1))
+		else:
+			self._note_changes(name)
+		return Booked(name, totals.grand_total, totals.total_taxes, plan.submit)
+
+	def _save_rows(self, name: str, channel: Channel, plan: SalesOrderPlan, totals: Totals) -> None:
+		for idx, (row, amount) in enumerate(zip(plan.amounts.items, totals.amounts, strict=True), start=1):
+			if self._item(row.item_code) is None:
+				raise Rejected(f"Item {row.item_code} does not exist or is disabled.")
+			self._database.insert(
+				"sales_order_items",
+				parent=name,
+				idx=idx,
+				line_id=row.line_id,
+				item_code=row.item_code,
+				qty=str(row.qty),
+				rate=str(row.rate),
+				amount=str(amount),
+				warehouse=row.warehouse or channel.default_warehouse,
+			)
+
+	def _reserve(self, name: str, sign: Decimal) -> None:
+		for row in self.order_rows(name):
+			open_quantity = Decimal(row["qty"]) - Decimal(row["delivered_qty"])
+			self.change_bin(row["item_code"], row["warehouse"], reserved=sign * open_quantity)
+
+	def _note_changes(self, name: str) -> None:
+		"""A draft reserves nothing, yet what it sells is no longer on offer."""
+		for row in self.order_rows(name):
+			for component, _ in self._components(row["item_code"]):
+				self._database.insert("stock_changes", item_code=component)
+
+	def _delete(self, name: str) -> None:
+		self._note_changes(name)
+		self._database.write("delete from sales_order_items where parent = ?", name)
+		self._database.write("delete from sales_orders where name = ?", name)

@@ -1,0 +1,386 @@
+"""What happens in the demo, as steps to wait for, and what must be true when they are done."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from commerce_bridge.bridge.channel import Channel, Credentials, ShippingMap, StockPolicy, TaxMap
+from commerce_bridge.bridge.outbound import queue_resync
+from commerce_bridge.connectors.http import GuardedTransport
+from sandbox.clock import FastClock
+from sandbox.local_server import LocalServer
+from sandbox.server import WEBHOOK_PATH, ErpSite
+from sandbox.storefronts.custom import CustomStorefront, ShopEvent
+from sandbox.storefronts.orders import SHIPPING, Product, order, random_lines
+from sandbox.worker import WorkerSettings
+from sandbox.world import Sandbox
+
+ORDERS, CLIENTS, TWICE, OUT_OF_ORDER, UNKNOWN, FORGED, SHIPPED = 200, 8, 20, 20, 10, 10, 40
+WORKERS, KILLS = 2, 2
+STOPS_PER_TICK = 10
+#: The demo's minute is the system's twenty: leases, retries and circuits keep their sizes.
+SPEED = 20.0
+LEASE, LONGEST_RETRY = timedelta(seconds=40), timedelta(seconds=10)
+CHANNEL, WAREHOUSE, SHIPPING_ITEM = "Demo Shop", "Stores", "SHIPPING"
+SECRET, WRONG_SECRET = "whsec_ZGVtby1zZWNyZXQtb2YtdGhlLXNob3A=", "whsec_c29tZWJvZHktZWxzZXMtc2VjcmV0"
+SKUS, STOCK = [f"PHONE-{letter}" for letter in "ABCDEFGHIJKL"], 500
+NEW_SKUS = [f"BRAND-NEW-{number}" for number in range(1, UNKNOWN + 1)]
+
+Step = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Tally:
+	title: str
+	done: int
+	total: int
+
+
+@dataclass(frozen=True)
+class Finding:
+	"""One line of the final table."""
+
+	title: str
+	expected: Any
+	found: Any
+
+	@property
+	def ok(self) -> bool:
+		return self.expected == self.found
+
+
+class Clients:
+	"""Threads that deliver webhooks over HTTP, each event until it is acknowledged or refused."""
+
+	def __init__(self, shop: CustomStorefront, site_url: str):
+		self._shop = shop
+		self._address = urlsplit(site_url).netloc
+		self._queue: SimpleQueue[tuple[ShopEvent, str | None]] = SimpleQueue()
+		self._lock = Lock()
+		self.acknowledged = self.duplicates = self.refused = self.sent = 0
+
+	def deliver(self, events: list[tuple[ShopEvent, str | None]]) -> None:
+		"""Starts eight threads on these events; each with the secret to sign with, None for the right one."""
+		for event in events:
+			self._queue.put(event)
+		self.sent += len(events)
+		for _ in range(CLIENTS):
+			Thread(target=self._work, daemon=True).start()
+
+	@property
+	def answered(self) -> int:
+		return self.acknowledged + self.refused
+
+	def _work(self) -> None:
+		while True:
+			try:
+				event, secret = self._queue.get_nowait()
+			except Empty:
+				return
+			if not self._shop.deliver(event, self._post, secret) and secret is None:
+				self._queue.put((event, secret))
+
+	def _post(self, headers: Mapping[str, str], body: bytes) -> int:
+		connection = http.client.HTTPConnection(self._address, timeout=10)
+		try:
+			connection.request(
+				"POST", f"{WEBHOOK_PATH}?{urlencode({'channel': CHANNEL})}", body=body, headers=dict(headers)
+			)
+			response = connection.getresponse()
+			content = response.read()
+		finally:
+			connection.close()
+		with self._lock:
+			self.acknowledged += response.status == 200
+			self.refused += response.status == 401
+			self.duplicates += response.status == 200 and bool(json.loads(content).get("duplicate"))
+		return response.status
+
+
+class Scenario:
+	"""The shop, the ERP, the workers, and what is done to them."""
+
+	def __init__(self, folder: Path):
+		self._stack = ExitStack()
+		self._transport = GuardedTransport(allow_loopback=True)
+		self.clock = FastClock.from_now(SPEED)
+		self.chance = random.Random(2026)
+		self.sandbox = Sandbox.create(folder / "erp.sqlite", self.clock)
+		self.shop = CustomStorefront(secrets=[SECRET], now=self.clock)
+		self.settings = WorkerSettings(folder / "erp.sqlite", self.clock, LEASE, LONGEST_RETRY)
+		self.workers: list[subprocess.Popen[bytes]] = []
+		self.killed: list[dict[str, int]] = []  # of each killed worker the entry it held, and the attempt
+		self.notes: dict[str, str] = {}  # Delivery Note → tracking number
+		self.failures: list[tuple[str, str]] = []
+		self.late: list[tuple[ShopEvent, str | None]] = []
+
+	def __enter__(self) -> Scenario:
+		self._stack.callback(self.sandbox.database.close)
+		site = self._stack.enter_context(LocalServer(ErpSite(self.sandbox, self._transport).handle))
+		self.shop.start()
+		self._stack.callback(self.shop.stop)
+		self._stack.callback(self._stop_workers)
+		self.url = site.url
+		self.clients = Clients(self.shop, site.url)
+		self._open_shop()
+		self.workers = [self.settings.start() for _ in range(WORKERS)]
+		return self
+
+	def __exit__(self, *_: object) -> None:
+		self._stack.close()
+
+	def _stop_workers(self) -> None:
+		for worker in self.workers:
+			if worker.stdin is not None:
+				worker.stdin.close()
+			worker.wait(timeout=30)
+
+	def _open_shop(self) -> None:
+		channel = Channel(
+			name=CHANNEL,
+			platform="custom",
+			company="Demo Company",
+			company_currency="EUR",
+			currency="EUR",
+			store_url=self.shop.url,
+			default_warehouse=WAREHOUSE,
+			taxes=(TaxMap(title="*", account="VAT"),),
+			shipping=(ShippingMap(method="*", item=SHIPPING_ITEM),),
+			fee_item=SHIPPING_ITEM,
+			stock=StockPolicy(first_push_confirmed=True),
+		)
+		self.sandbox.state.save(channel, Credentials(webhook_secrets=(SECRET,)))
+		self.sandbox.make_item(SHIPPING_ITEM, is_stock_item=False)
+		for sku in SKUS:
+			self._add_product(sku)
+			self._stock(sku)
+		for sku in NEW_SKUS:
+			self._add_product(sku)
+
+	def _add_product(self, sku: str) -> Product:
+		return self.shop.add_product(sku, Decimal(self.chance.randint(199, 99_999)).scaleb(-2))
+
+	def _stock(self, sku: str) -> None:
+		self.sandbox.make_item(sku)
+		self.sandbox.make_listing(CHANNEL, sku)
+		self.sandbox.set_stock(sku, WAREHOUSE, Decimal(STOCK))
+
+	# --- the steps
+
+	def steps(self) -> Iterator[Step]:
+		"""Each is repeated until it says that it is done."""
+		self._place_orders()
+		yield lambda: self._booked() >= ORDERS // 8
+		for _ in range(KILLS):
+			yield self._kill_a_worker
+		yield lambda: self._booked() >= ORDERS // 4
+		self.shop.outage = True
+		self._ship(SHIPPED // 2)
+		yield lambda: self.shop.requests_refused >= 3
+		self.shop.outage = "reset"
+		yield lambda: self.shop.requests_refused >= 5
+		yield lambda: self.clients.answered >= self.clients.sent
+		self.shop.outage = False
+		self.clients.deliver(self.late)
+		yield lambda: self.clients.answered >= self.clients.sent
+		self._ship(SHIPPED - SHIPPED // 2)
+		yield self._quiet
+		self._fix_unknown_items()
+		yield self._quiet
+
+	def _place_orders(self) -> None:
+		events: list[tuple[ShopEvent, str | None]] = []
+		products = [self.shop.products[sku] for sku in SKUS]
+		for number in range(ORDERS):
+			data = self._order(number, 1, products)
+			if number < UNKNOWN:
+				extra = random_lines(
+					self.chance,
+					number + ORDERS,
+					[self.shop.products[NEW_SKUS[number]]],
+					data["prices_include_tax"],
+				)
+				data = self._priced(number, 1, [*data["lines"], *extra], data)
+			first = self.shop.upsert(data)
+			if UNKNOWN <= number < UNKNOWN + OUT_OF_ORDER:
+				events.append((self.shop.upsert(self._order(number, 2, products)), None))
+				self.late.append((first, None))
+			else:
+				events.append((first, None))
+		events += [event for event in self.chance.sample(events, TWICE)]
+		events += [(self._forged(number, products), WRONG_SECRET) for number in range(FORGED)]
+		self.chance.shuffle(events)
+		self.clients.deliver(events)
+
+	def _order(self, number: int, version: int, products: list[Product]) -> dict[str, Any]:
+		inclusive = number % 3 == 0
+		lines = random_lines(self.chance, number, products, inclusive)
+		return order(number, version, self.clock(), lines, self.chance.choice(SHIPPING), inclusive)
+
+	def _priced(
+		self, number: int, version: int, lines: list[dict[str, Any]], like: dict[str, Any]
+	) -> dict[str, Any]:
+		shipping = Decimal(like["shipping"][0]["amount"])
+		return order(number, version, self.clock(), lines, shipping, like["prices_include_tax"])
+
+	def _forged(self, number: int, products: list[Product]) -> ShopEvent:
+		"""An order nobody placed: it is not in the shop, and signed by somebody else."""
+		data = self._order(ORDERS + number, 1, products)
+		return self.shop.event("order.upserted", data)
+
+	def _booked(self) -> int:
+		return len(
+			{row["external_id"] for row in self.sandbox.sales_orders() if row["status"] == "Submitted"}
+		)
+
+	def _kill_a_worker(self) -> bool:
+		"""SIGKILL for a worker that holds an entry just then; another takes its place."""
+		for index, worker in [*enumerate(self.workers)] * STOPS_PER_TICK:
+			worker.send_signal(signal.SIGSTOP)
+			held = {
+				row["name"]: row["attempt_count"]
+				for row in self.sandbox.journal.entries(state="Running")
+				if row["lease_token"].startswith(f"{worker.pid}-")
+			}
+			if held:
+				worker.kill()
+				worker.wait()
+				self.killed.append(held)
+				self.workers[index] = self.settings.start()
+				return True
+			worker.send_signal(signal.SIGCONT)
+		self._give_work()
+		return False
+
+	def _give_work(self) -> None:
+		"""A machine that is faster than its killer gets a full sync of the stock to do."""
+		if not self.sandbox.journal.unfinished():
+			world = self.sandbox.world(self._transport)
+			with world.erp.transaction():
+				queue_resync(world, world.state.channel(CHANNEL))
+
+	def _ship(self, count: int) -> None:
+		"""Ships orders that nothing more is to come for."""
+		shipped = {
+			row["sales_order"] for row in self.sandbox.database.read("select sales_order from delivery_notes")
+		}
+		late = {event.order_id for event, _ in self.late}
+		ready = [
+			row["name"]
+			for row in self.sandbox.sales_orders()
+			if row["status"] == "Submitted" and row["name"] not in shipped and row["external_id"] not in late
+		]
+		for name in ready[:count]:
+			tracking = f"TRACK-{name}"
+			note = self.sandbox.erp.make_delivery(
+				name,
+				carrier="DHL",
+				tracking_number=tracking,
+				tracking_url=f"https://track.example/{tracking}",
+			)
+			self.notes[note] = tracking
+
+	def _quiet(self) -> bool:
+		changes = self.sandbox.database.read_one("select count(*) as n from stock_changes")
+		return not changes["n"] and not self.sandbox.journal.unfinished()
+
+	def _fix_unknown_items(self) -> None:
+		"""What a person does with the failed entries: makes the items, then Retry."""
+		failed = self.sandbox.journal.entries(state="Failed")
+		self.failures = [(row["external_number"], row["message"]) for row in failed]
+		for sku in NEW_SKUS:
+			self._stock(sku)
+		for row in failed:
+			self.sandbox.journal.requeue(row["name"])
+
+	# --- what came of it
+
+	def tallies(self) -> list[Tally]:
+		return [
+			Tally("webhooks answered", self.clients.answered, self.clients.sent),
+			Tally("orders in the ERP", self._booked(), ORDERS),
+			Tally("workers killed", len(self.killed), KILLS),
+			Tally("refused in the outage", self.shop.requests_refused, self.shop.requests_refused),
+			Tally("shipments in the shop", len(self.shop.shipments), SHIPPED),
+		]
+
+	def findings(self) -> list[Finding]:
+		return [*self._planned_faults(), *self._equalities()]
+
+	def _planned_faults(self) -> list[Finding]:
+		recovered = [held for held in self.killed if all(map(self._was_recovered, held.items()))]
+		reasons = sum(any(sku in reason for sku in NEW_SKUS) for _, reason in self.failures)
+		return [
+			Finding("deliveries repeated, recognised", TWICE, self.clients.duplicates),
+			Finding("deliveries out of order", OUT_OF_ORDER, self._delivered_late()),
+			Finding("forged webhooks refused", FORGED, self.sandbox.state.rejected(CHANNEL)),
+			Finding(
+				"orders with unknown SKUs, reason named", (UNKNOWN, UNKNOWN), (len(self.failures), reasons)
+			),
+			Finding(
+				"workers killed at work, work recovered", (KILLS, KILLS), (len(self.killed), len(recovered))
+			),
+			Finding("outage met by our pushes", True, self.shop.requests_refused >= 5),
+		]
+
+	def _was_recovered(self, held: tuple[str, int]) -> bool:
+		"""Whether the attempt after the one that was killed came to an end."""
+		name, attempt = held
+		return bool(
+			self.sandbox.database.read(
+				"select 1 from attempts where entry = ? and number = ?", name, attempt + 1
+			)
+		)
+
+	def _delivered_late(self) -> int:
+		"""Orders whose first version was put into the log after their second."""
+		rows = self.sandbox.journal.entries(topic="order.upserted")
+		versions: dict[str, list[int]] = {}
+		for row in rows:
+			versions.setdefault(row["external_id"], []).append(json.loads(row["payload"])["data"]["version"])
+		return sum(seen == [2, 1] for seen in versions.values())
+
+	def _equalities(self) -> list[Finding]:
+		live = [row for row in self.sandbox.sales_orders() if row["status"] == "Submitted"]
+		by_order: dict[str, list[str]] = {}
+		for row in live:
+			by_order.setdefault(row["external_id"], []).append(row["grand_total"])
+		wanted = {key: [data["totals"]["grand_total"]] for key, data in self.shop.orders.items()}
+		same = sum(by_order.get(key) == totals for key, totals in wanted.items())
+		offered = {sku: self.sandbox.erp.available(sku, [WAREHOUSE]) for sku in self.shop.stock}
+		wrong_stock = sorted(sku for sku, quantity in self.shop.stock.items() if quantity != offered[sku])
+		tracked = {note: data["tracking_number"] for note, data in self.shop.shipments.items()}
+		unfinished = [
+			row["message"]
+			for row in self.sandbox.journal.entries()
+			if row["state"] not in ("Succeeded", "Skipped")
+		]
+		return [
+			Finding("orders in the shop, in the ERP", len(self.shop.orders), len(live)),
+			Finding("orders with equal totals", ORDERS, same),
+			Finding("sum of all orders", _sum(wanted), _sum(by_order)),
+			Finding("SKUs whose stock differs", [], wrong_stock),
+			Finding(
+				"shipments in the shop, with tracking", (SHIPPED, True), (len(tracked), tracked == self.notes)
+			),
+			Finding("orders from forged webhooks", 0, len(by_order.keys() - wanted.keys())),
+			Finding("entries not finished", [], unfinished),
+		]
+
+
+def _sum(totals: Mapping[str, list[str]]) -> Decimal:
+	return sum((Decimal(total) for each in totals.values() for total in each), Decimal(0))

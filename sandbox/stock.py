@@ -1,0 +1,200 @@
+"""Items, bundles, quantities and listings of the embedded ERP; every change leaves a Stock Change row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import ROUND_FLOOR, Decimal
+
+from commerce_bridge.bridge.channel import Channel
+from commerce_bridge.bridge.model import StockLevel
+from commerce_bridge.bridge.plan import Item, ItemKey
+from commerce_bridge.bridge.protocols import ListingLevel
+from sandbox.database import Database, Row, marks, to_decimal, to_text
+
+ZERO = Decimal(0)
+NO_LOCATION = ""  # a primary key column cannot hold null
+
+
+def offered(channel: Channel, available: Decimal) -> Decimal:
+	"""What the shop is told of an available quantity: less the buffer, whole units, never below nothing."""
+	quantity = max(available - channel.stock.buffer, ZERO)
+	return quantity.to_integral_value(ROUND_FLOOR) if channel.stock.whole_units else quantity
+
+
+class Stock:
+	_database: Database
+
+	# --- the protocol
+
+	def find_items(self, channel: Channel, keys: Iterable[ItemKey]) -> dict[ItemKey, Item]:
+		listed = self._database.read("select * from listings where channel = ? and enabled = 1", channel.name)
+		by_product = {(row["product_id"], row["variant_id"]): row for row in listed if row["product_id"]}
+		by_sku = {row["sku"]: row for row in listed}
+		found = {}
+		for key in keys:
+			listing = by_product.get((key.product_id, key.variant_id)) or by_sku.get(key.sku)
+			item = self._item(listing["item_code"] if listing else key.sku) or self._item_with_barcode(
+				key.barcode
+			)
+			if item is not None:
+				found[key] = self._found(item, listing)
+		return found
+
+	def take_stock_changes(self, limit: int) -> list[str]:
+		rows = self._database.read("select id, item_code from stock_changes order by id limit ?", limit)
+		if rows:
+			self._database.write("delete from stock_changes where id <= ?", rows[-1]["id"])
+		return list(dict.fromkeys(row["item_code"] for row in rows))
+
+	def listed_items(self, channel: str, item_codes: Sequence[str] | None) -> list[str]:
+		rows = self._database.read(
+			"select distinct item_code from listings where channel = ? and enabled = 1 order by item_code",
+			channel,
+		)
+		listed = [row["item_code"] for row in rows]
+		if item_codes is None:
+			return listed
+		bundles = self._database.read(
+			f"select distinct parent from bundles where child in ({marks(item_codes)})", *item_codes
+		)
+		wanted = {*item_codes, *(row["parent"] for row in bundles)}
+		return [item for item in listed if item in wanted]
+
+	def stock_levels(self, channel: Channel, item_codes: Sequence[str]) -> list[ListingLevel]:
+		rows = self._database.read(
+			"select * from listings where channel = ? and enabled = 1"
+			f" and item_code in ({marks(item_codes)}) order by name",
+			*(channel.name, *item_codes),
+		)
+		return [
+			self._listing_level(channel, row, location, warehouses)
+			for row in rows
+			for location, warehouses in self._locations(channel).items()
+		]
+
+	def save_pushed(self, channel: str, pushed: Sequence[StockLevel], now: datetime) -> None:
+		for level in pushed:
+			self._database.write(
+				"insert or replace into listing_levels values (?, ?, ?, ?)",
+				*(level.listing, level.location_id or NO_LOCATION, str(level.quantity), to_text(now)),
+			)
+			self._database.write("update listings set error = null where name = ?", level.listing)
+
+	def forget_pushed(self, channel: str, sales_order: str) -> None:
+		self._database.write(
+			"delete from listing_levels where listing in (select listings.name from listings"
+			" join sales_order_items line on line.item_code = listings.item_code"
+			" where line.parent = ? and listings.channel = ?)",
+			*(sales_order, channel),
+		)
+
+	def save_push_errors(self, channel: str, errors: Mapping[str, str]) -> None:
+		for listing, error in errors.items():
+			self._database.write("update listings set error = ? where name = ?", error, listing)
+
+	# --- quantities
+
+	def available(self, item_code: str, warehouses: Sequence[str]) -> Decimal:
+		"""What may still be sold: of a bundle as many as its scarcest component allows."""
+		parts = self._database.read("select child, qty from bundles where parent = ?", item_code)
+		if parts:
+			sets = [self.available(part["child"], warehouses) / Decimal(part["qty"]) for part in parts]
+			return min(sets).to_integral_value(ROUND_FLOOR)
+		bins = self._database.read(
+			f"select actual_qty, reserved_qty from bins where item_code = ? and warehouse in ({marks(warehouses)})",
+			*(item_code, *warehouses),
+		)
+		on_hand = sum((Decimal(row["actual_qty"]) - Decimal(row["reserved_qty"]) for row in bins), ZERO)
+		return on_hand - self._in_drafts(item_code, warehouses)
+
+	def _in_drafts(self, item_code: str, warehouses: Sequence[str]) -> Decimal:
+		"""Sold in orders that are not submitted yet, so that no reservation counts them."""
+		rows = self._database.read(
+			"select line.qty, bundle.qty as factor from sales_order_items line"
+			" join sales_orders parent on parent.name = line.parent and parent.status = 'Draft'"
+			" left join bundles bundle on bundle.parent = line.item_code and bundle.child = ?"
+			f" where (line.item_code = ? or bundle.child = ?) and line.warehouse in ({marks(warehouses)})",
+			*(item_code, item_code, item_code, *warehouses),
+		)
+		return sum((Decimal(row["qty"]) * Decimal(row["factor"] or 1) for row in rows), ZERO)
+
+	def change_bin(
+		self, item_code: str, warehouse: str, actual: Decimal = ZERO, reserved: Decimal = ZERO
+	) -> None:
+		"""Moves quantities of an item, or of the components of a bundle; services have none."""
+		for component, factor in self._components(item_code):
+			self._database.write(
+				"insert or ignore into bins (item_code, warehouse) values (?, ?)", component, warehouse
+			)
+			row = self._database.read_one(
+				"select * from bins where item_code = ? and warehouse = ?", component, warehouse
+			)
+			self._database.write(
+				"update bins set actual_qty = ?, reserved_qty = ? where item_code = ? and warehouse = ?",
+				str(Decimal(row["actual_qty"]) + actual * factor),
+				str(Decimal(row["reserved_qty"]) + reserved * factor),
+				*(component, warehouse),
+			)
+			self._database.insert("stock_changes", item_code=component)
+
+	def _components(self, item_code: str) -> list[tuple[str, Decimal]]:
+		parts = self._database.read("select child, qty from bundles where parent = ?", item_code)
+		if parts:
+			return [(part["child"], Decimal(part["qty"])) for part in parts]
+		item = self._item(item_code)
+		return [(item_code, Decimal(1))] if item is not None and item["is_stock_item"] else []
+
+	# --- how rows are found
+
+	def _item(self, item_code: str | None) -> Row | None:
+		return self._database.read_one("select * from items where item_code = ? and disabled = 0", item_code)
+
+	def _item_with_barcode(self, barcode: str | None) -> Row | None:
+		row = self._database.read_one("select item_code from barcodes where barcode = ?", barcode)
+		return self._item(row["item_code"]) if row else None
+
+	def _found(self, item: Row, listing: Row | None) -> Item:
+		is_bundle = self._database.read_one(
+			"select 1 from bundles where parent = ? limit 1", item["item_code"]
+		)
+		return Item(
+			item_code=item["item_code"],
+			item_name=item["item_name"],
+			stock_uom=item["stock_uom"],
+			is_bundle=is_bundle is not None,
+			listing=listing["name"] if listing else None,
+			uom=(listing["uom"] if listing else None) or item["stock_uom"],
+			grade=listing["grade"] if listing else None,
+		)
+
+	def _locations(self, channel: Channel) -> dict[str | None, list[str]]:
+		"""The warehouses, groups opened, behind each location of the shop."""
+		locations: dict[str | None, list[str]] = {}
+		for row in channel.warehouses:
+			locations.setdefault(row.location_id, []).extend(self._leaves(row.warehouse))
+		return locations or {None: self._leaves(channel.default_warehouse)}
+
+	def _leaves(self, warehouse: str) -> list[str]:
+		children = self._database.read(
+			"select name from warehouses where parent = ? order by name", warehouse
+		)
+		return [leaf for child in children for leaf in self._leaves(child["name"])] or [warehouse]
+
+	def _listing_level(
+		self, channel: Channel, listing: Row, location: str | None, warehouses: Sequence[str]
+	) -> ListingLevel:
+		pushed = self._database.read_one(
+			"select last_pushed from listing_levels where listing = ? and location_id = ?",
+			*(listing["name"], location or NO_LOCATION),
+		)
+		level = StockLevel(
+			listing=listing["name"],
+			item_code=listing["item_code"],
+			sku=listing["sku"],
+			product_id=listing["product_id"],
+			variant_id=listing["variant_id"],
+			location_id=location,
+			quantity=offered(channel, self.available(listing["item_code"], warehouses)),
+		)
+		return ListingLevel(level, to_decimal(pushed["last_pushed"]) if pushed else None)

@@ -1,0 +1,1 @@
+"""Simulated shops that behave as the real ones were observed to."""

@@ -1,0 +1,217 @@
+"""A shop that speaks the custom storefront's contract, as its developers would write one from the document.
+
+It keeps its orders and stock, sends signed webhooks and repeats what was not acknowledged, takes signed
+webhooks, each once, and can be out of order. It shares no code with the app.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from threading import RLock
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from commerce_bridge.bridge.clock import Now, utc_now
+from sandbox.local_server import LocalServer
+from sandbox.storefronts.orders import Product, iso
+from sandbox.storefronts.signing import is_signed, sign
+
+PAGE_SIZE = 50
+
+#: Headers and body of a webhook → the status that came back; raises OSError where none did.
+Post = Callable[[Mapping[str, str], bytes], int]
+HttpAnswer = tuple[int, Mapping[str, str], bytes]
+
+
+@dataclass(frozen=True)
+class ShopEvent:
+	"""A webhook the shop has to deliver: the same id and body however often it is sent."""
+
+	webhook_id: str
+	body: bytes
+	order_id: str
+
+
+@dataclass
+class CustomStorefront:
+	"""The shop. Its state is public: tests and the demo compare it with the ERP's."""
+
+	secrets: list[str] = field(default_factory=list)
+	now: Now = utc_now
+	products: dict[str, Product] = field(default_factory=dict)
+	stock: dict[str, Decimal] = field(default_factory=dict)  # on offer: as told by the ERP, less own sales
+	told: dict[str, Decimal] = field(default_factory=dict)  # the number the ERP sent last
+	orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+	shipments: dict[str, dict[str, Any]] = field(default_factory=dict)
+	changes: list[dict[str, Any]] = field(default_factory=list)  # orders a person changed in the ERP
+	refusing: dict[str, str] = field(default_factory=dict)  # SKU → why its level is refused
+	outage: bool | str = False  # True: 503; "reset": hangs up
+	requests_taken: int = 0
+	requests_repeated: int = 0
+	requests_refused: int = 0
+
+	def __post_init__(self) -> None:
+		self._answered: dict[str, HttpAnswer] = {}
+		self._lock = RLock()
+		self._server: LocalServer | None = None
+
+	# --- the network
+
+	def start(self) -> None:
+		self._server = LocalServer(self.handle)
+		self._server.__enter__()
+
+	def stop(self) -> None:
+		if self._server is not None:
+			self._server.__exit__()
+			self._server = None
+
+	@property
+	def url(self) -> str:
+		if self._server is None:
+			raise RuntimeError("the storefront is not started")
+		return self._server.url
+
+	# --- what the shop does
+
+	def add_product(self, sku: str, price: Decimal = Decimal("10.00"), stock: int = 0) -> Product:
+		product = self.products[sku] = Product(sku, price)
+		self.stock[sku] = Decimal(stock)
+		return product
+
+	def upsert(self, order: dict[str, Any]) -> ShopEvent:
+		"""Keeps an order as it is now; the event that tells of it. What it sells goes off the shelf at once."""
+		with self._lock:
+			self._shelve(self.orders.get(order["id"]), 1)
+			self._shelve(order, -1)
+			self.orders[order["id"]] = order
+		return self.event("order.upserted", order)
+
+	def cancel(self, order_id: str, version: int, moment: datetime) -> ShopEvent:
+		with self._lock:
+			order = self.orders.get(order_id)
+			if order is not None:
+				self._shelve(order, 1)
+				self.orders[order_id] = order | {
+					"status": "cancelled",
+					"version": version,
+					"updated_at": iso(moment),
+				}
+		return self.event("order.cancelled", {"id": order_id, "version": version, "updated_at": iso(moment)})
+
+	def _shelve(self, order: dict[str, Any] | None, sign: int) -> None:
+		for row in order["lines"] if order and order["status"] != "cancelled" else ():
+			self.stock[row["sku"]] += sign * row["quantity"]
+
+	def upsert_customer(self, customer: dict[str, Any]) -> ShopEvent:
+		return self.event("customer.upserted", customer)
+
+	def deliver(self, event: ShopEvent, post: Post, secret: str | None = None) -> bool:
+		"""Sends one event once, signed with the shop's newest secret unless another is given.
+
+		:return: whether it was acknowledged; if not, a shop sends it again later
+		"""
+		headers = sign(secret or self.secrets[-1], event.webhook_id, event.body, self.now())
+		try:
+			return 200 <= post(headers, event.body) < 300
+		except OSError:
+			return False
+
+	def event(self, kind: str, data: dict[str, Any]) -> ShopEvent:
+		"""The webhook that tells of this."""
+		body = json.dumps({"type": kind, "timestamp": iso(self.now()), "data": data}).encode()
+		return ShopEvent(f"evt_{uuid.uuid4().hex}", body, data["id"])
+
+	# --- what the shop answers
+
+	def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+		"""One HTTP request. Raises ConnectionAbortedError to hang up."""
+		with self._lock:
+			if self.outage:
+				self.requests_refused += 1
+				if self.outage == "reset":
+					raise ConnectionAbortedError
+				return 503, {"retry-after": "1"}, b""
+			if not any(is_signed(secret, headers, body, self.now()) for secret in self.secrets):
+				return 401, {}, b""
+			if method == "GET":
+				return self._read(target)
+			return self._take(headers["webhook-id"], json.loads(body))
+
+	def _take(self, webhook_id: str, message: dict[str, Any]) -> HttpAnswer:
+		"""A webhook of the ERP; one that came before is answered as it was, and changes nothing."""
+		known = self._answered.get(webhook_id)
+		if known is not None:
+			self.requests_repeated += 1
+			return known
+		self.requests_taken += 1
+		kind, data = message["type"], message["data"]
+		if kind == "stock.updated":
+			answer = _as_json({"results": [self._set_level(level) for level in data["levels"]]})
+		else:
+			answer = _as_json({"results": [self._told(kind, data)]})
+		self._answered[webhook_id] = answer
+		return answer
+
+	def _set_level(self, level: dict[str, Any]) -> dict[str, Any]:
+		reason = self.refusing.get(level["sku"])
+		if reason is None and level["sku"] not in self.products:
+			reason = "unknown product"
+		if reason is not None:
+			return {"key": level["key"], "error": reason, "retry": level["sku"] in self.refusing}
+		self.stock[level["sku"]] = self.told[level["sku"]] = Decimal(level["quantity"])
+		return {"key": level["key"]}
+
+	def _told(self, kind: str, data: dict[str, Any]) -> dict[str, Any]:
+		if kind == "shipment.upserted":
+			self.shipments[data["id"]] = data
+		elif kind == "shipment.cancelled":
+			self.shipments.pop(data["id"], None)
+		elif kind == "order.changed":
+			self.changes.append(data)
+		return {"key": data.get("id") or data.get("order_id")}
+
+	def shipped(self, order_id: str) -> dict[str, Decimal]:
+		"""What the shop shows its customer as shipped, by line."""
+		lines: dict[str, Decimal] = {}
+		for shipment in self.shipments.values():
+			for row in shipment["lines"] if shipment["order_id"] == order_id else ():
+				line_id = row["order_line_id"]
+				lines[line_id] = lines.get(line_id, Decimal(0)) + Decimal(row["quantity"])
+		return lines
+
+	def _read(self, target: str) -> HttpAnswer:
+		"""`GET /orders?since=` and `GET /orders/ID`."""
+		url = urlsplit(target)
+		prefix, _, order_id = url.path.strip("/").partition("/")
+		if prefix != "orders":
+			return 404, {}, b""
+		if order_id:
+			order = self.orders.get(order_id)
+			return (404, {}, b"") if order is None else _as_json(order)
+		return self._page(dict(parse_qsl(url.query)).get("since", ""))
+
+	def _page(self, cursor: str) -> HttpAnswer:
+		newer = sorted((order["updated_at"], order["id"]) for order in self.orders.values())
+		newer = [mark for mark in newer if _cursor(mark) > cursor]
+		page = newer[:PAGE_SIZE]
+		return _as_json(
+			{
+				"orders": [self.orders[order_id] for _, order_id in page],
+				"cursor": _cursor(page[-1]) if page else cursor,
+				"more": len(newer) > len(page),
+			}
+		)
+
+
+def _cursor(mark: Sequence[str]) -> str:
+	return "|".join(mark)
+
+
+def _as_json(value: Any) -> HttpAnswer:
+	return 200, {"content-type": "application/json"}, json.dumps(value).encode()
