@@ -208,8 +208,10 @@ def rounding() -> Rounding:
 
 
 def _booked(plan: SalesOrderPlan, doc: Any) -> Booked:
-	"""ERPNext keeps the rows in the plan's order; charges booked on accounts are no taxes."""
-	taxes = [row for row, planned in zip(doc.taxes, plan.amounts.taxes, strict=True) if planned.is_tax]
+	"""ERPNext keeps the rows in the plan's order; charges booked on accounts are no taxes. Rows it adds itself (a
+	default template, an Item Tax Template) are: with an amount they make the totals differ, and the order is held."""
+	charges = {number for number, planned in enumerate(plan.amounts.taxes) if not planned.is_tax}
+	taxes = [row for number, row in enumerate(doc.taxes) if number not in charges]
 	return Booked(
 		name=doc.name,
 		grand_total=_amount(doc, doc.grand_total),

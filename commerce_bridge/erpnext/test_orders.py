@@ -147,7 +147,8 @@ class TestOrders(OrdersCase):
 
 	def test_discounts_stay_visible_and_pricing_is_not_applied_again(self) -> None:
 		row = line("l1", "CB-PHONE", 3, "33.33", discount="10.00")
-		self.send("order.upserted", self.order("o-6", row, total="89.99"))
+		log = self.send("order.upserted", self.order("o-6", row, total="89.99"))
+		self.assertEqual(log.state, "Succeeded", f"{log.message} {log.traceback}")
 		doc = self.sales_order("o-6")
 		self.assertEqual((doc.grand_total, doc.items[0].price_list_rate), (89.99, 33.33))
 		self.assertEqual(doc.ignore_pricing_rule, 1)

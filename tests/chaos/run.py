@@ -148,10 +148,14 @@ class Chaos:
 
 	def _age_leases(self, shop: ChaosShop) -> None:
 		"""Lets time pass for what waits: leases of the killed end, and of the living too, who must notice."""
-		self.site.sql(
-			"UPDATE `tabSync Log` SET next_attempt_at = '2000-01-01', lease_expires_at = '2000-01-01' "
-			f"WHERE channel = '{shop.channel}' AND state IN ('Running', 'Retrying')"
-		)
+		waiting = f"channel = '{shop.channel}' AND state IN ('Running', 'Retrying')"
+		names = self.site.sql(f"SELECT name FROM `tabSync Log` WHERE {waiting}").split()
+		# Row by row: one statement over all of them would be the victim of every deadlock.
+		for name in names:
+			self.site.sql(
+				"UPDATE `tabSync Log` SET next_attempt_at = '2000-01-01', lease_expires_at = '2000-01-01' "
+				f"WHERE name = '{name}' AND {waiting}"
+			)
 
 	def _come_to_rest(self, shop: ChaosShop) -> None:
 		deadline = time.monotonic() + REST_SECONDS
@@ -221,7 +225,7 @@ class Chaos:
 				{"source_name": row["name"]},
 			)
 			note |= {"docstatus": 1, "cb_carrier": "DHL Express", "cb_tracking_number": f"T-{row['name']}"}
-			shipped.add(self.site.insert("Delivery Note", **note)["name"])
+			shipped.add(self.site.insert(note.pop("doctype"), **note)["name"])
 		return shipped
 
 	def _move_stock(self, shop: ChaosShop) -> None:

@@ -92,7 +92,10 @@ class Site:
 			config["db_name"],
 		]
 		environment = {**os.environ, "MYSQL_PWD": config["db_password"]}
-		result = subprocess.run([*command, "-e", statement], env=environment, capture_output=True, text=True)
+		for _attempt in range(20):
+			result = subprocess.run([*command, "-e", statement], env=environment, capture_output=True, text=True)
+			if "Deadlock found" not in result.stderr:
+				break
 		if result.returncode:
 			raise RuntimeError(result.stderr.strip())
 		return result.stdout

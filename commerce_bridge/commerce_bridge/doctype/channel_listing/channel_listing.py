@@ -59,6 +59,7 @@ def listing_key(channel: str, product_id: str | None, variant_id: str | None, sk
 
 
 def on_doctype_update() -> None:
-	"""Indexes of the two ways a listing is looked up: by item for stock, by SKU for orders."""
+	"""Indexes of the ways a listing is looked up: by item for stock, by SKU and by product for orders."""
 	frappe.db.add_index("Channel Listing", ["channel", "item_code"], "channel_item")
 	frappe.db.add_index("Channel Listing", ["channel", "sku"], "channel_sku")
+	frappe.db.add_index("Channel Listing", ["channel", "product_id"], "channel_product")
