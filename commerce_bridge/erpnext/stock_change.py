@@ -56,7 +56,11 @@ def note_order(doc: Any, method: str | None = None) -> None:
 
 def note(item_code: str | None, warehouse: str, voucher_type: str, voucher_no: str) -> None:
 	"""Collects one item of the open transaction."""
-	if item_code and channel_settings.pushing_channels():
+	collected = getattr(frappe.local, "commerce_bridge_collected", None)
+	shown = (
+		bool(collected and collected.stock) or channel_settings.pushing_channels()
+	)  # asked once a transaction
+	if item_code and shown:
 		_collected().stock[(item_code, warehouse)] = (voucher_type, voucher_no)
 
 

@@ -93,7 +93,9 @@ class Site:
 		]
 		environment = {**os.environ, "MYSQL_PWD": config["db_password"]}
 		for _attempt in range(20):
-			result = subprocess.run([*command, "-e", statement], env=environment, capture_output=True, text=True)
+			result = subprocess.run(
+				[*command, "-e", statement], env=environment, capture_output=True, text=True
+			)
 			if "Deadlock found" not in result.stderr:
 				break
 		if result.returncode:
