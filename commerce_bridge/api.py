@@ -118,10 +118,9 @@ def test_connection(channel: str) -> list[dict[str, Any]]:
 
 @frappe.whitelist(methods=["POST"])
 def register_webhooks(channel: str) -> str:
-	"""Tells the storefront where to post."""
+	"""Tells the storefront where to post; returns what was done, or what is left for a person to do."""
 	_channel("register_webhooks", channel, "write")
-	_told(operations.register_webhooks, channel)
-	return _("Registered {0}").format(operations.callback_url(channel))
+	return _told(operations.register_webhooks, channel)
 
 
 @frappe.whitelist(methods=["GET", "POST"])

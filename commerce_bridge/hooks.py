@@ -57,7 +57,12 @@ doc_events = {
 	},
 	"Sales Invoice": _SHARES,
 	"Contact": {"before_save": "commerce_bridge.erpnext.contact.before_save"},
-	"Channel Settings": {"on_update": _SETTINGS, "on_trash": _SETTINGS, "after_insert": _SETTINGS},
+	"Channel Settings": {
+		"on_update": [_SETTINGS, "commerce_bridge.erpnext.operations.on_settings"],
+		"on_trash": _SETTINGS,
+		"after_insert": _SETTINGS,
+	},
+	"Customer": {"on_trash": "commerce_bridge.erpnext.channel_record.on_trash"},
 }
 
 # Scheduled Tasks
@@ -65,7 +70,7 @@ doc_events = {
 
 scheduler_events = {
 	"cron": {
-		"* * * * *": ["commerce_bridge.tasks.sweep"],
+		"* * * * *": ["commerce_bridge.tasks.sweep", "commerce_bridge.tasks.announce"],
 		"*/5 * * * *": ["commerce_bridge.tasks.poll"],
 	},
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commerce_bridge.erpnext import notification, polling, site, wake
+from commerce_bridge.erpnext import notification, operations, polling, site, wake
 
 
 def drain() -> None:
@@ -11,12 +11,22 @@ def drain() -> None:
 
 
 def sweep() -> None:
-	"""Each minute: wakes the workers for whatever a lost hint left behind, and announces failures."""
+	"""Each minute: wakes the workers for whatever a lost hint left behind."""
 	notification.note_sweep()
-	notification.announce()
 	site.collect(site.world())
 	wake.wake()
 	site.drain()
+
+
+def announce() -> None:
+	"""Each minute, apart from the sweep: whatever is wrong with a message, the work goes on."""
+	notification.announce()
+
+
+def follow_state(channel: str) -> None:
+	"""Enqueued by `operations.on_settings`."""
+	operations.follow_state(channel)
+	wake.wake()
 
 
 def poll() -> None:

@@ -3,77 +3,22 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
-import time
 from typing import Any
 from unittest.mock import patch
 
 import frappe
-from werkzeug.test import Client, TestResponse
 
 from commerce_bridge import api
-from commerce_bridge.bridge.channel import ChannelStatus, Credentials
+from commerce_bridge.bridge.channel import ChannelStatus
 from commerce_bridge.erpnext import inbox
 from commerce_bridge.permissions import METHODS
 from commerce_bridge.tests.base import SiteTestCase
 from commerce_bridge.tests.factory import SiteFixture
-
-SHOP = "Api Shop"
-KEY = b"0123456789abcdef0123456789abcdef"
-SECRET = "whsec_" + base64.b64encode(KEY).decode()
-PATH = "/api/method/commerce_bridge.api.webhook"
+from commerce_bridge.tests.webhooks import PATH, SHOP, WebhookCase
 
 
-class TestWebhook(SiteTestCase):
-	def setUp(self) -> None:
-		self.fixture = SiteFixture()
-		self.fixture.make_channel(SHOP)
-		self.fixture.set_credentials(SHOP, Credentials(webhook_secrets=(SECRET,)))
-		self.ids = 0
-
-	def post(
-		self, body: bytes | dict[str, Any], path: str = PATH, channel: str = SHOP, **headers: str
-	) -> TestResponse:
-		"""Posts over Frappe's own WSGI application, in a context of its own."""
-		raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-		self.ids += 1
-		signed = {
-			**self.signature(raw, f"msg_{self.id()}_{self.ids}"),
-			"content-type": "application/json",
-			**headers,
-		}
-		return self.request("POST", f"{path}?channel={channel}", raw, signed)
-
-	def request(
-		self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
-	) -> TestResponse:
-		from frappe.app import application
-
-		site = frappe.local.site
-		try:
-			client = Client(application)
-			return client.open(
-				path, method=method, data=body, headers={"X-Frappe-Site-Name": site, **(headers or {})}
-			)
-		finally:
-			frappe.init(site=site, force=True)
-			frappe.connect()
-			frappe.flags.in_test = True
-
-	def signature(self, body: bytes, message_id: str) -> dict[str, str]:
-		now = str(int(time.time()))
-		digest = hmac.new(KEY, f"{message_id}.{now}.".encode() + body, hashlib.sha256).digest()
-		signature = "v1," + base64.b64encode(digest).decode()
-		return {"webhook-id": message_id, "webhook-timestamp": now, "webhook-signature": signature}
-
-	def rows(self) -> list[Any]:
-		frappe.db.rollback()
-		return frappe.get_all("Sync Log", fields=["name", "state", "payload", "topic"])
-
-	event = {"type": "order.cancelled", "data": {"id": "w-1", "updated_at": "2026-11-20T09:00:00Z"}}
-
+class TestWebhook(WebhookCase):
 	def test_signed_is_stored_and_acknowledged(self) -> None:
 		for number, path in enumerate(
 			(PATH, "/api/v1/method/commerce_bridge.api.webhook", PATH.replace("api/", "api/v2/", 1))

@@ -123,4 +123,5 @@ def apply_customer(erp: Erp, channel: Channel, customer: Customer) -> Outcome:
 		erp.ensure_address(name, address, "Shipping")
 	known = record or _record(channel, customer.id, name)
 	erp.save_record(replace(known, doctype="Customer", document=name, source_time=customer.updated_at))
-	return Outcome("Succeeded", f"Customer {name}", reference_doctype="Customer", reference_name=name)
+	message = "The customer is as the storefront says"
+	return Outcome("Succeeded", message, reference_doctype="Customer", reference_name=name)

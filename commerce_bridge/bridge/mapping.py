@@ -45,7 +45,7 @@ def tax_account(channel: Channel, tax: TaxLine) -> str:
 		_missing(
 			channel,
 			"taxes",
-			f'No account for the tax "{tax.title}"{code}{rate}. Add a row for it, then retry.',
+			f'No account for the tax "{tax.title}"{code}{rate}. Add a row for it to Taxes of the channel, then retry.',
 		)
 	return account
 
@@ -89,7 +89,7 @@ def shipping_target(channel: Channel, line: ShippingLine) -> ShippingMap:
 	_missing(
 		channel,
 		"shipping_methods",
-		f'No item or account for the shipping method "{name}"{code}. Add a row for it, then retry.',
+		f'No item or account for the shipping method "{name}"{code}. Add a row for it to Shipping Methods of the channel, then retry.',
 	)
 
 

@@ -28,16 +28,19 @@ def poll(
 	channel: Channel,
 	connector: Connector,
 	since: str | None = None,
+	start: str | None = None,
 	progress: Callable[[Polled], None] = lambda polled: None,
 ) -> Polled:
 	"""Stores the orders that changed since the channel's cursor.
 
 	:param since: a cursor to start from instead (history import); the channel's own stays as it is then
+	:param start: where a channel that has no cursor yet begins; the whole history if None
 	:param progress: called after each page
 	:return: how many orders were seen, and how many of these deliveries were new
 	"""
 	polled = Polled()
-	for page in connector.orders_since(since or world.state.get_cursor(channel.name, CURSOR)):
+	cursor = since or world.state.get_cursor(channel.name, CURSOR) or start
+	for page in connector.orders_since(cursor):
 		_store(world, channel, page, polled, keep_cursor=since is None)
 		progress(polled)
 	return polled

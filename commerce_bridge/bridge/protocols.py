@@ -161,7 +161,10 @@ class Connector(Protocol):
 		...
 
 	def orders_since(self, cursor: str | None) -> Iterator[Page]:
-		"""Orders changed since the cursor, oldest first, page by page. Empty where polling is not offered."""
+		"""Orders changed since the cursor, oldest first, page by page. Empty where polling is not offered.
+
+		:param cursor: of an earlier page, or a moment (ISO 8601, UTC); None for the whole history
+		"""
 		...
 
 	def push_stock(self, levels: Sequence[StockLevel]) -> list[PushResult]:
@@ -176,7 +179,9 @@ class Connector(Protocol):
 		"""Reachability, credentials, clock."""
 		...
 
-	def register_webhooks(self, callback_url: str) -> None: ...
+	def register_webhooks(self, callback_url: str) -> str | None:
+		"""Tells the platform where to post; where it cannot be told, what a person has to do there."""
+		...
 
 	def unregister_webhooks(self, callback_url: str) -> None: ...
 

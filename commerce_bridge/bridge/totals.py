@@ -460,7 +460,8 @@ def _rounding_row(
 		)
 	if not channel.rounding_account:
 		raise Misconfigured(
-			f"A difference of {amount} {order.currency} is to be booked, but the channel has no account for it.",
+			f"A difference of {amount} {order.currency} is to be booked: "
+			"choose a Rounding Account on the channel, then retry.",
 			doctype="Channel Settings",
 			document=channel.name,
 			fieldname="rounding_account",

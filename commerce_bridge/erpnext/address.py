@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import frappe
-from frappe.utils import validate_email_address
 
 from commerce_bridge.bridge.errors import Rejected
 from commerce_bridge.bridge.model import Address
+from commerce_bridge.erpnext.contact import is_email
 
 DOCTYPE = "Address"
 CONTENT = ("address_title", "address_line1", "address_line2", "city", "state", "pincode", "country")
 #: ERPNext cannot do without them; storefronts can.
 MISSING = "-"
-LONGEST_TITLE = 110
+#: With "-Shipping-" it fits the 100 characters of a naming series, which Frappe makes of a title used before.
+LONGEST_TITLE = 85
 #: (site, code) → name; countries are not renamed
 _countries: dict[tuple[str, str], str] = {}
 OF_CUSTOMER = f"""SELECT address.name, {", ".join(f"address.{field}" for field in CONTENT)}
@@ -38,7 +39,7 @@ def ensure(customer_name: str, address: Address, kind: Literal["Billing", "Shipp
 			"address_type": kind,
 			**values,
 			"phone": (address.phone or "")[:140] or None,
-			"email_id": address.email if address.email and validate_email_address(address.email) else None,
+			"email_id": address.email if is_email(address.email) else None,
 			"links": [{"link_doctype": "Customer", "link_name": customer_name}],
 		}
 	)

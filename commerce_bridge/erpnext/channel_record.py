@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Any
 
 import frappe
 
@@ -48,6 +49,23 @@ def get(channel: str, record_type: str, external_id: str) -> Record | None:
 		source_time=from_site(row.source_time),
 		fingerprint=row.fingerprint,
 		cancelled=bool(row.cancelled),
+	)
+
+
+def follow(doctype: str, old: str, new: str) -> None:
+	"""What was the document `old` is `new` from now on: a person amended it."""
+	sql.execute(
+		"UPDATE `tabChannel Record` SET document_name = %s WHERE document_type = %s AND document_name = %s",
+		(new, doctype, old),
+	)
+
+
+def on_trash(doc: Any, method: str | None = None) -> None:
+	"""A document that is gone is nobody's: what the storefront sends next is matched, or made, anew."""
+	sql.execute(
+		"""UPDATE `tabChannel Record` SET document_name = NULL, document_type = NULL
+		WHERE document_type = %s AND document_name = %s""",
+		(doc.doctype, doc.name),
 	)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -48,7 +48,7 @@ class Loaded:
 	"""A channel and its secrets; the previous webhook secret with the time it ends."""
 
 	channel: Channel
-	secrets: dict[str, str | None]
+	secrets: dict[str, str | None] = field(repr=False)  # Frappe's logs show the variables of a frame
 	previous_until: datetime | None
 	allowed_ips: tuple[str, ...]
 
@@ -139,6 +139,11 @@ def remember_site(doc: Any) -> None:
 def is_copy(doc: Any) -> bool:
 	"""True where the channel was enabled on another site than this one, or on none."""
 	return (doc.enabled_site, doc.enabled_host, doc.enabled_id) != _identity()
+
+
+def is_foreign(doc: Any) -> bool:
+	"""True where the channel was enabled on another site: nothing of it may reach the live shop from here."""
+	return bool(doc.enabled_site) and is_copy(doc)
 
 
 def _identity(create: bool = False) -> tuple[str, str, str]:

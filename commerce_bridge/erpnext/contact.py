@@ -28,7 +28,7 @@ def ensure(customer_name: str, customer: Customer) -> str | None:
 
 	:return: None where the storefront withholds name, e-mail and phone
 	"""
-	email = customer.email if customer.email and validate_email_address(customer.email) else None
+	email = customer.email if is_email(customer.email) else None
 	if not (email or customer.phone):
 		return None
 	rows = frappe.db.sql(OF_CUSTOMER, customer_name)
@@ -40,6 +40,11 @@ def ensure(customer_name: str, customer: Customer) -> str | None:
 	if known:
 		return _complete(known, email, customer.phone)
 	return _create(customer_name, customer, email, is_first=not rows)
+
+
+def is_email(text: str | None) -> bool:
+	"""Whether it is one address: of a list with commas, Frappe's check returns those that are valid."""
+	return bool(text) and "," not in text and validate_email_address(text) == text
 
 
 def _same(one: str | None, other: str | None) -> bool:

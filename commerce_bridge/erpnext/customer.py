@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import frappe
 import phonenumbers
 
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.mapping import mapped_values
 from commerce_bridge.bridge.model import Customer
+from commerce_bridge.erpnext.time import stored
 
 DOCTYPE = "Customer"
 #: Room for " - 12", which ERPNext appends to a name that is taken, and for names of addresses and contacts.
@@ -54,7 +53,7 @@ def create(channel: Channel, customer: Customer) -> str:
 			"customer_group": channel.customer_group or None,
 			"territory": channel.territory or None,
 			"tax_id": customer.tax_id,
-			**mapped_values(channel, DOCTYPE, customer.custom),
+			**stored(mapped_values(channel, DOCTYPE, customer.custom)),
 		}
 	)
 	return doc.insert().name
@@ -64,6 +63,7 @@ def display_name(customer: Customer) -> str:
 	"""Company, or first and last name, or what else identifies the buyer; without what ERPNext refuses."""
 	person = " ".join(part for part in (customer.first_name, customer.last_name) if part)
 	name = customer.company or person or customer.email or customer.phone or f"Guest {customer.id or ''}"
+	name = name.replace("\\", "/")  # ERPNext counts namesakes by LIKE, where a backslash hides them
 	return clean(name)[:LONGEST_NAME].strip() or "Guest"
 
 
@@ -81,7 +81,7 @@ def _free_of_groups(name: str) -> str:
 def update(channel: Channel, name: str, customer: Customer) -> None:
 	"""Writes what the storefront says of a customer; saves only if something differs."""
 	doc = frappe.get_doc(DOCTYPE, name)
-	wanted: dict[str, Any] = mapped_values(channel, DOCTYPE, customer.custom)
+	wanted = stored(mapped_values(channel, DOCTYPE, customer.custom))
 	if customer.company or customer.first_name or customer.last_name:
 		wanted["customer_name"] = display_name(customer)
 	if customer.tax_id:

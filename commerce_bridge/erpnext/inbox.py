@@ -58,15 +58,16 @@ def _receive(name: str, request: WebhookRequest) -> Answer:
 	try:
 		loaded = channel_settings.load(name)
 		if not _allowed(loaded.allowed_ips):
-			return receive.REFUSED
+			return receive.unknown_channel(request, utc_now())
 		channel, credentials = loaded.channel, channel_settings.credentials(name)
 		connector = site.connect(channel, credentials)
 		journal, now = FrappeJournal(), utc_now()
 		return receive.receive(
-			connector, channel, request, journal, short_transaction, now, _is_permitted_user()
+			connector, channel, request, journal, short_transaction, now, _is_permitted_user(name)
 		)
 	except BridgeError:
-		return NOT_READY
+		disabled = frappe.db.get_value("Channel Settings", name, "state") == "Disabled"
+		return receive.unknown_channel(request, utc_now()) if disabled else NOT_READY
 
 
 @contextmanager
@@ -81,12 +82,14 @@ def short_transaction() -> Iterator[None]:
 			raise
 
 
-def _is_permitted_user() -> bool:
-	"""A caller with an API token (n8n, Zapier) whose user may post webhooks; a browser's session is none."""
+def _is_permitted_user(channel: str) -> bool:
+	"""A caller with an API token (n8n, Zapier) whose user may post webhooks and may read this channel (User
+	Permissions tell one shop's user from another's); a browser's session is none."""
 	return (
 		bool(frappe.get_request_header("Authorization"))
 		and frappe.session.user != "Guest"
 		and may_call("webhook")
+		and bool(frappe.has_permission("Channel Settings", "read", channel))
 	)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import frappe
@@ -20,6 +22,8 @@ REJECTED_PILE = 50
 SWEPT = "commerce_bridge_last_sweep"
 #: Named in one message; the link leads to all of them.
 NAMED = 5
+#: What differs between two failures of one cause: names in quotes, amounts, documents.
+DETAILS = re.compile(r'"[^"]*"|\S*\d\S*')
 FAILED = """SELECT name, channel, error_class, message, external_number, external_id FROM `tabSync Log`
 	WHERE state = 'Failed' AND announced = 0 ORDER BY modified LIMIT 500"""
 
@@ -32,7 +36,7 @@ def announce() -> None:
 			causes.setdefault((row.channel, _cause(row)), []).append(row)
 		for (channel, cause), rows in causes.items():
 			if _may_tell(channel, cause):
-				_tell(channel, _subject(channel, cause, rows), _body(rows), rows[0].name)
+				_tell(channel, _subject(channel, rows), _body(rows), rows[0].name)
 				_mark(rows)
 		for channel in frappe.get_all("Channel Settings", {"state": ("!=", "Disabled")}, pluck="name"):
 			_announce_rejected(channel)
@@ -43,12 +47,13 @@ def _cause(row: Any) -> str:
 	text = row.message or ""
 	for detail in (row.external_number, row.external_id):
 		text = text.replace(detail, "…") if detail else text
-	return f"{row.error_class or 'Unexpected'}: {text[:120]}"
+	return f"{row.error_class or 'Unexpected'}: {DETAILS.sub('…', text)}"
 
 
 def _may_tell(channel: str, cause: str) -> bool:
 	"""Whether the cause was not told within the quiet time; if so, it counts as told from now on."""
 	now, told = utc_now(), channel_state.get_alerted(channel)
+	cause = sha256(cause.encode()).hexdigest()[:16]  # what is remembered has a column of 64 kB for all causes
 	recent = {key: time for key, time in told.items() if now - datetime.fromisoformat(time) < QUIET}
 	if cause in recent:
 		return False
@@ -61,7 +66,8 @@ def _mark(rows: list[Any]) -> None:
 	sql.execute("UPDATE `tabSync Log` SET announced = 1 WHERE name IN %s", (names,))
 
 
-def _subject(channel: str, cause: str, rows: list[Any]) -> str:
+def _subject(channel: str, rows: list[Any]) -> str:
+	cause = f"{rows[0].error_class or 'Unexpected'}: {(rows[0].message or '')[:120]}"
 	return _("{0}: {1} failed: {2}").format(channel, _numbers(rows), cause)
 
 

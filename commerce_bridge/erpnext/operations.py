@@ -10,16 +10,19 @@ from typing import Any
 
 import frappe
 from frappe import _
-from frappe.utils import add_days, cstr, escape_html, get_url, now_datetime
+from frappe.utils import add_days, cstr, escape_html, get_datetime, get_url, now_datetime
 
 from commerce_bridge.bridge import outbound, receive
+from commerce_bridge.bridge.channel import ChannelStatus
 from commerce_bridge.bridge.clock import utc_now
+from commerce_bridge.bridge.errors import Misconfigured
 from commerce_bridge.bridge.protocols import Check
 from commerce_bridge.erpnext import (
 	bin,
 	channel_listing,
 	channel_settings,
 	channel_state,
+	polling,
 	preflight,
 	site,
 	sql,
@@ -29,6 +32,7 @@ from commerce_bridge.erpnext.time import to_site
 
 #: How long the previous webhook secret stays valid after a rotation.
 OVERLAP = timedelta(days=1)
+IMPORT_TIMEOUT = timedelta(hours=1)
 WAITING = ("Queued", "Running", "Retrying")
 
 
@@ -104,6 +108,13 @@ def fetch_current(name: str) -> str:
 
 
 def _connector(channel: str) -> Any:
+	"""Raises `Misconfigured` on a copy of the site: a check or a registration there would reach the live shop."""
+	if channel_settings.is_foreign(frappe.get_cached_doc("Channel Settings", channel)):
+		raise Misconfigured(
+			f"Channel {channel} was enabled on another site: press Confirm This Site if this is the live one",
+			doctype="Channel Settings",
+			document=channel,
+		)
 	return site.connect(channel_settings.load(channel).channel, channel_settings.credentials(channel))
 
 
@@ -116,8 +127,54 @@ def callback_url(channel: str) -> str:
 	return f"{get_url()}/api/method/commerce_bridge.api.webhook?channel={frappe.utils.quote(channel)}"
 
 
-def register_webhooks(channel: str) -> None:
-	_connector(channel).register_webhooks(callback_url(channel))
+def register_webhooks(channel: str) -> str:
+	"""Tells the storefront where to post; returns what was done, or what is left for a person to do."""
+	url = callback_url(channel)
+	return _connector(channel).register_webhooks(url) or _("Registered {0}").format(url)
+
+
+#: With one of these, the shop may show another number than is available.
+SHOWN = (
+	"state push_stock owner_stock stock_buffer whole_units default_warehouse dry_run store_url "
+	"enabled_site enabled_host enabled_id"
+).split()
+
+
+def on_settings(doc: Any, method: str | None = None) -> None:
+	"""Hook: Channel Settings was saved. Its webhooks follow its state, and the shop's stock what is shown there.
+
+	Nothing was collected for the channel while it did not push, so every level is sent.
+	"""
+	before = doc.get_doc_before_save()
+	if before and before.state != doc.state and "Disabled" in (before.state, doc.state):
+		frappe.enqueue(
+			"commerce_bridge.tasks.follow_state", queue="long", enqueue_after_commit=True, channel=doc.name
+		)
+	if not before or not _shows_anew(doc, before):
+		return
+	channel = channel_settings.channel_of(doc) if doc.company else None
+	if channel and channel.status is ChannelStatus.ACTIVE and outbound.pushes_stock(channel):
+		outbound.queue_resync(site.world(), channel)
+		frappe.db.after_commit.add(wake.wake)
+
+
+def _shows_anew(doc: Any, before: Any) -> bool:
+	def shown(settings: Any) -> list[Any]:
+		rows = sorted((row.warehouse, cstr(row.location_id)) for row in settings.warehouses)
+		return [rows, *(cstr(settings.get(field)) for field in SHOWN)]
+
+	return shown(doc) != shown(before)
+
+
+def follow_state(channel: str) -> None:
+	"""A disabled channel's webhooks are taken back at the storefront; enabled again, they are registered, and what
+	was missed is read from the last cursor on."""
+	status = channel_settings.load(channel).channel.status
+	connector = _connector(channel)
+	if status is ChannelStatus.DISABLED:
+		return connector.unregister_webhooks(callback_url(channel))
+	connector.register_webhooks(callback_url(channel))
+	polling.poll_one(site.world(), channel)
 
 
 def preview_stock(channel: str) -> list[dict[str, Any]]:
@@ -161,18 +218,25 @@ def start_import(channel: str, since: str) -> None:
 	if channel_settings.load(channel).channel.status.value != "Active":
 		frappe.throw(_("Only an active channel can import orders"))
 	running = channel_state.get_progress(channel)
-	if running and not running.get("finished"):
+	if running and not running.get("finished") and not _is_dead(running):
 		frappe.throw(_("An import is running already"))
 	started = {"kind": "Import", "done": 0, "total": 0, "failed": 0, "started": str(now_datetime())}
+	if not get_datetime(since):
+		frappe.throw(_("Since when?"))
 	channel_state.set_progress(channel, started)
 	frappe.enqueue(
 		"commerce_bridge.tasks.import_orders",
 		queue="long",
-		timeout=3600,
+		timeout=int(IMPORT_TIMEOUT.total_seconds()),
 		enqueue_after_commit=True,
 		channel=channel,
 		since=since,
 	)
+
+
+def _is_dead(progress: dict[str, Any]) -> bool:
+	"""An import whose job was killed, or lost with the queue, never says that it finished."""
+	return get_datetime(progress["started"]) < now_datetime() - IMPORT_TIMEOUT
 
 
 def rotate_secret(channel: str) -> str:

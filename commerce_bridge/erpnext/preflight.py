@@ -15,7 +15,7 @@ from commerce_bridge.permissions import INTEGRATION
 
 def checks(channel: Channel) -> list[Check]:
 	"""Each check with what to change where."""
-	found = (_rights, _numbers, _currency, _selling, _items, _workflow, _customers)
+	found = (_rights, _numbers, _currency, _maps, _selling, _items, _workflow, _customers)
 	return [check for look in found for check in look(channel)]
 
 
@@ -51,6 +51,15 @@ def _currency(channel: Channel) -> Iterator[Check]:
 	pair = {"from_currency": channel.currency, "to_currency": channel.company_currency, "for_selling": 1}
 	fix = f"Create a Currency Exchange from {channel.currency} to {channel.company_currency}"
 	yield _check(bool(frappe.db.exists("Currency Exchange", pair)), "Exchange rate", fix, "Currency Exchange")
+
+
+def _maps(channel: Channel) -> Iterator[Check]:
+	fix = "Choose a Default Warehouse on the channel"
+	yield _check(bool(channel.default_warehouse), "Warehouse", fix, "Channel Settings", channel.name)
+	fix = "Add a row to Taxes on the channel for each tax of the shop, or orders with a tax are held"
+	yield _check(bool(channel.taxes), "Taxes", fix, "Channel Settings", channel.name, warning=True)
+	fix = "Add a row to Shipping Methods on the channel (* stands for all), or orders with shipping are held"
+	yield _check(bool(channel.shipping), "Shipping", fix, "Channel Settings", channel.name, warning=True)
 
 
 def _selling(channel: Channel) -> Iterator[Check]:

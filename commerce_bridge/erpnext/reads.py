@@ -22,7 +22,7 @@ PLAIN = re.compile(r"\s*\(?\s*select\b", re.IGNORECASE)
 NEVER_SAME = re.compile(
 	r"\bfor\s+update\b|\bin\s+share\s+mode\b|_lock\s*\("
 	r"|\b(?:now|sysdate|curdate|curtime|rand|uuid|sleep|last_insert_id|row_count|found_rows)\s*\("
-	r"|\bcurrent_(?:date|time|timestamp)\b|@",
+	r"|\b(?:nextval|lastval|setval)\s*\(|\bvalue\s+for\b|\bcurrent_(?:date|time|timestamp)\b|@",
 	re.IGNORECASE,
 )
 #: A statement that writes to exactly one table.

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import frappe
 from frappe.model.workflow import get_workflow_name
 from frappe.utils import cint, flt
+from frappe.utils.html_utils import sanitize_html
 
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import Misconfigured
 from commerce_bridge.bridge.model import OrderChange, ShipmentLine
 from commerce_bridge.bridge.outbound import ORDER_CHANGE, document_entry
 from commerce_bridge.bridge.plan import Booked, ItemRow, Rounding, SalesOrderPlan, SalesOrderState, TaxRow
-from commerce_bridge.erpnext import channel_settings, naming, pick_list, prefetch, stock_change
+from commerce_bridge.erpnext import (
+	channel_record,
+	channel_settings,
+	naming,
+	pick_list,
+	prefetch,
+	stock_change,
+)
 from commerce_bridge.erpnext.channel_settings import decimal
+from commerce_bridge.erpnext.customer import clean
+from commerce_bridge.erpnext.time import stored
 
 DOCTYPE = "Sales Order"
 DRAFT, SUBMITTED, CANCELLED = 0, 1, 2
@@ -115,7 +126,8 @@ def _values(plan: SalesOrderPlan) -> dict[str, Any]:
 	"""The document as `frappe.get_doc` takes it.
 
 	Pricing Rules, rounded totals and Item Prices would each change what the shop charged: they are off. The
-	status is preset, since notifications and webhooks of a one-step submit would see "Draft".
+	status is preset, since notifications and webhooks of a one-step submit would see "Draft". Texts are cleaned
+	of markup here: Frappe does it for drafts only, and ERPNext builds HTML of them.
 	"""
 	amounts = plan.amounts
 	return {
@@ -143,10 +155,10 @@ def _values(plan: SalesOrderPlan) -> dict[str, Any]:
 		"status": "To Deliver and Bill",
 		"cb_channel": plan.channel,
 		"cb_external_id": plan.external_id[:140],
-		"cb_external_number": plan.external_number[:140],
+		"cb_external_number": clean(plan.external_number)[:140],
 		"items": [_item(row, plan) for row in amounts.items],
 		"taxes": [_tax(row, plan) for row in amounts.taxes] or _no_tax(plan),
-		**plan.values,
+		**_safe(plan.values),
 	}
 
 
@@ -166,8 +178,18 @@ def _item(row: ItemRow, plan: SalesOrderPlan) -> dict[str, Any]:
 		"cb_grade": row.grade,
 		"cb_serial_no": row.serial_no,
 		"cb_listing": row.listing,
-		**({"item_name": row.item_name[:140]} if row.item_name else {}),
-		**row.values,
+		**({"item_name": clean(row.item_name)[:140]} if row.item_name else {}),
+		**_safe(row.values),
+	}
+
+
+def _safe(values: Mapping[str, Any]) -> dict[str, Any]:
+	"""Mapped values keep harmless markup: their fields may be made for it."""
+	return {
+		field: sanitize_html(value, always_sanitize=True)
+		if isinstance(value, str) and "<" in value
+		else value
+		for field, value in stored(values).items()
 	}
 
 
@@ -175,7 +197,7 @@ def _tax(row: TaxRow, plan: SalesOrderPlan) -> dict[str, Any]:
 	return {
 		"charge_type": row.charge_type,
 		"account_head": row.account_head,
-		"description": row.description,
+		"description": clean(row.description),
 		"rate": float(row.rate),
 		"tax_amount": float(row.tax_amount),
 		"included_in_print_rate": int(row.included_in_print_rate),
@@ -261,7 +283,9 @@ def state_of(name: str) -> SalesOrderState | None:
 
 
 def on_update(doc: Any, method: str | None = None) -> None:
-	"""A draft of a channel counts as sold, though it reserves nothing yet."""
+	"""A draft of a channel counts as sold, though it reserves nothing yet. Amended by hand, it is the order now."""
+	if doc.amended_from and doc.get("cb_channel") and not doc.flags.commerce_bridge_applied:
+		channel_record.follow(DOCTYPE, doc.amended_from, doc.name)
 	if doc.docstatus == DRAFT and doc.get("cb_channel"):
 		stock_change.note_order(doc)
 
@@ -269,6 +293,8 @@ def on_update(doc: Any, method: str | None = None) -> None:
 def on_submit(doc: Any, method: str | None = None) -> None:
 	"""Reserved quantities change."""
 	stock_change.note_order(doc)
+	if doc.amended_from:
+		_tell(doc, "amended")
 
 
 def on_change(doc: Any, method: str | None = None) -> None:

@@ -56,6 +56,16 @@ class TestReads(RolledBackTestCase):
 			frappe.db.set_value("Role", "Guest", "desk_access", 0)
 			self.assertEqual(self.asked(READ), 0)
 
+	def test_a_sequence_is_asked_for_each_number(self) -> None:
+		sequence = "commerce_bridge_test_seq"
+		frappe.db.sql(f"CREATE OR REPLACE SEQUENCE {sequence} NOCACHE")
+		try:
+			with reads.once():
+				numbers = [frappe.db.sql(f"SELECT nextval({sequence})")[0][0] for _ in range(2)]
+		finally:
+			frappe.db.sql(f"DROP SEQUENCE {sequence}")
+		self.assertEqual(numbers, [1, 2])
+
 	def test_a_write_to_several_tables_forgets_all(self) -> None:
 		with reads.once():
 			frappe.db.sql(READ, ADMINISTRATOR)

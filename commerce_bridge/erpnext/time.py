@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timezone
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from frappe.utils import get_datetime, get_system_timezone
@@ -20,6 +22,13 @@ def from_site(stored: datetime | str | None) -> datetime | None:
 	if not stored:
 		return None
 	return get_datetime(stored).replace(tzinfo=_zone()).astimezone(timezone.utc)
+
+
+def stored(values: Mapping[str, Any]) -> dict[str, Any]:
+	"""Values of a field map as Frappe stores them: the database refuses a time with an offset."""
+	return {
+		field: to_site(value) if isinstance(value, datetime) else value for field, value in values.items()
+	}
 
 
 def site_date(moment: datetime) -> date:

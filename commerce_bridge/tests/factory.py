@@ -83,6 +83,7 @@ class SiteFixture:
 				"stock_buffer": 0,
 				"whole_units": 1,
 				"first_push_confirmed": 1,
+				"dry_run": 0,
 				"own_numbering": 0,
 				"send_local_changes": 0,
 				"afterwards": "Nothing",
@@ -157,6 +158,7 @@ class SiteFixture:
 
 	def set_stock(self, item_code: str, quantity: Decimal) -> None:
 		"""Free of what earlier tests left: their orders are closed, the stock is brought to the number."""
+		self._unreserve(item_code)
 		self._close_orders(item_code)
 		values = {"item_code": item_code, "warehouse": self.warehouse}
 		actual = frappe.db.get_value("Bin", values, "actual_qty") or 0
@@ -246,6 +248,11 @@ class SiteFixture:
 			elif doc.status not in ("Closed", "Completed"):
 				doc.update_status("Closed")
 		frappe.db.commit()
+
+	def _unreserve(self, item_code: str) -> None:
+		filters = {"item_code": item_code, "docstatus": 1, "status": ("not in", ("Delivered", "Cancelled"))}
+		for name in frappe.get_all("Stock Reservation Entry", filters, pluck="name"):
+			frappe.get_doc("Stock Reservation Entry", name).cancel()
 
 	def _forget_parties(self) -> None:
 		"""Orders and contacts of earlier runs stay, but nobody finds them by what these tests look for."""

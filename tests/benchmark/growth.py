@@ -13,6 +13,7 @@ from statistics import median
 import frappe
 
 from commerce_bridge.bridge import receive
+from commerce_bridge.erpnext import inbox
 from tests.benchmark.shop import CHANNEL, Shop, open_shop
 from tests.benchmark.table import SAMPLES, Row, at_most, timed
 
@@ -51,22 +52,26 @@ def _samples(shop: Shop, swap: Callable[[], None]) -> tuple[dict[str, list[float
 
 
 def _unit(shop: Shop) -> dict[str, float]:
-	"""Seconds of one webhook's insert, of the claim, and of the whole order."""
-	request, world = shop.request(shop.order()), shop.world
-	connector = shop.connector()
-	logs: list[str] = []
+	"""Seconds of one webhook, of the claim, and of the whole order.
 
-	def record() -> None:
-		answer = receive.receive(
-			connector, shop.channel, request, world.journal, world.erp.transaction, world.now()
-		)
-		logs.append(str((answer.body or {})["log"]))
-
-	inserted = timed(record)
-	claimed = timed(lambda: _claim_and_return(shop))
+	The first two are the best of three: they take milliseconds, which any other process would double.
+	"""
+	inserted = min(timed(lambda: _webhook(shop)) for _ in range(IN_TURN))
+	claimed = min(timed(lambda: _claim_and_return(shop)) for _ in range(IN_TURN))
 	worked = timed(shop.work)
-	shop.succeeded(logs[0])
-	return {"order": worked, "  claim": claimed, "  webhook's insert": inserted}
+	for _ in range(IN_TURN - 1):
+		shop.work()
+	return {"order": worked, "  claim": claimed, "  webhook": inserted}
+
+
+def _webhook(shop: Shop) -> None:
+	"""What becomes of a webhook behind the web server: verified, identified, inserted, committed."""
+	world, request = shop.world, shop.request(shop.order())
+	answer = receive.receive(
+		shop.connector(), shop.channel, request, world.journal, inbox.short_transaction, world.now()
+	)
+	if answer.status != 200:
+		raise RuntimeError(f"not accepted: {answer}")
 
 
 def _claim_and_return(shop: Shop) -> None:

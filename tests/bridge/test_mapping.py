@@ -10,7 +10,7 @@ from commerce_bridge.bridge.channel import FieldMap, ShippingMap, TaxMap, Wareho
 from commerce_bridge.bridge.errors import Misconfigured, Rejected
 from commerce_bridge.bridge.mapping import mapped_values, shipping_target, tax_account, warehouse_of
 from commerce_bridge.bridge.model import ShippingLine, TaxLine
-from tests.strategies import channel
+from commerce_bridge.tests.strategies import channel
 
 
 def tax(title: str = "VAT", code: str | None = None, rate: str | None = "19") -> TaxLine:

@@ -13,8 +13,8 @@ from commerce_bridge.bridge.errors import Misconfigured, Rejected, TotalsDiffer
 from commerce_bridge.bridge.model import Discount, Fee, Order, OrderLine, ShippingLine, TaxLine
 from commerce_bridge.bridge.plan import Amounts, Item, ItemKey, Rounding, TaxRow
 from commerce_bridge.bridge.totals import ROUNDING, key_of, plan_amounts, prorated
+from commerce_bridge.tests.strategies import EXPRESS, FREIGHT, MOMENT, channel, items_of
 from tests.erpnext_arithmetic import ROUNDING_METHODS, Refused, SalesOrder, assert_books, document_of
-from tests.strategies import EXPRESS, FREIGHT, MOMENT, channel, items_of
 
 DECIMALS = {"JPY": 0, "EUR": 2, "KWD": 3}
 

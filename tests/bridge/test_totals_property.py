@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from commerce_bridge.bridge.model import Order
 from commerce_bridge.bridge.plan import Rounding
 from commerce_bridge.bridge.totals import plan_amounts, prorated
+from commerce_bridge.tests.strategies import CURRENCIES, channel, items_of, orders
 from tests.erpnext_arithmetic import ROUNDING_METHODS, assert_books, cents
-from tests.strategies import CURRENCIES, channel, items_of, orders
 
 CHANNEL = channel()
 ZERO = Decimal(0)

@@ -98,7 +98,7 @@ class Shop:
 		tax = sum(line["tax"] for line in [*lines, shipping])
 		net_or_gross = sum(line["total"] for line in [*lines, shipping])
 		total = net_or_gross if include_tax else net_or_gross + tax
-		email = f"buyer{number % 173}@example.com"
+		email = f"buyer{number % 173}-{self.run}@example.com"
 		data = {
 			"id": order_id,
 			"order_number": f"WEB-{order_id}",

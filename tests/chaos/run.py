@@ -100,7 +100,9 @@ class Chaos:
 		started = time.monotonic()
 		for process in self.workers:
 			process.start()
-		clients.start(shuffled, pace=lambda: time.sleep(0.2))
+		# Orders come in for as long as there is killing: each kill is to hit somebody at work.
+		pause = self.options.kills * sum(SECONDS_BETWEEN_KILLS) / 2 * clients.count / len(shuffled)
+		clients.start(shuffled, pace=lambda: time.sleep(pause))
 		self._rage(shop, clients)
 		posted = clients.join()
 		self._come_to_rest(shop)

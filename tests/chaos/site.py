@@ -68,16 +68,16 @@ class Site:
 	def rows(
 		self, doctype: str, filters: Any = (), fields: Any = ("name",), parent: str = ""
 	) -> list[dict[str, Any]]:
-		query = {
+		query: dict[str, Any] = {
 			"doctype": doctype,
-			"filters": json.dumps(list(filters)),
-			"fields": json.dumps(list(fields)),
+			"filters": list(filters),
+			"fields": list(fields),
 			"limit_page_length": 0,
 			"order_by": "creation asc",
 		}
 		if parent:
 			query["parent"] = parent
-		return self.call("GET", "/api/method/frappe.client.get_list?" + urllib.parse.urlencode(query)) or []
+		return self.call("POST", "/api/method/frappe.client.get_list", query) or []
 
 	def sql(self, statement: str) -> str:
 		"""Moves clocks: leases and waiting times, as if hours had passed."""

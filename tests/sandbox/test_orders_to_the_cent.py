@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from commerce_bridge.bridge.model import Order
 from commerce_bridge.bridge.orders import apply_order
 from commerce_bridge.bridge.protocols import Entry
+from commerce_bridge.tests.strategies import CURRENCIES, channel, orders
 from tests.sandbox.stage import CHANNEL, START, Stage
-from tests.strategies import CURRENCIES, channel, orders
 
 settings.register_profile("orders", max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
 

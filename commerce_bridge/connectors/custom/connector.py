@@ -117,8 +117,9 @@ class CustomConnector:
 			]
 		return [self._check(True, "The storefront answers and accepts our signature"), *self._clock(response)]
 
-	def register_webhooks(self, callback_url: str) -> None:
-		"""Nothing: the storefront's developer enters the channel's webhook URL and secret there."""
+	def register_webhooks(self, callback_url: str) -> str:
+		"""Sends nothing: the storefront's developer enters the channel's webhook URL and secret there."""
+		return f"A custom storefront is told by hand: enter {callback_url} and the webhook secret in it"
 
 	def unregister_webhooks(self, callback_url: str) -> None:
 		"""Nothing: a disabled channel answers 401 until the storefront's developer removes the URL there."""

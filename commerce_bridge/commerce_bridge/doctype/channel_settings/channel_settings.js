@@ -4,6 +4,8 @@
 	frappe.ui.form.on("Channel Settings", {
 		setup(frm) {
 			const of_company = (extra) => () => ({ filters: { company: frm.doc.company, ...extra } });
+			frm.set_query("customer_group", () => ({ filters: { is_group: 0 } }));
+			frm.set_query("territory", () => ({ filters: { is_group: 0 } }));
 			frm.set_query("default_warehouse", of_company({ is_group: 0 }));
 			frm.set_query("cost_center", of_company({ is_group: 0 }));
 			frm.set_query("rounding_account", of_company({ is_group: 0 }));
@@ -14,9 +16,18 @@
 			frm.set_query("item", "shipping_methods", () => ({ filters: { is_stock_item: 0, disabled: 0 } }));
 		},
 
+		before_save(frm) {
+			frm.switched_on = frm.doc.state === "Active" && frm.state_before !== "Active";
+		},
+
+		after_save(frm) {
+			if (frm.switched_on) test_connection(frm, true);
+		},
+
 		refresh(frm) {
+			frm.state_before = frm.is_new() ? null : frm.doc.state;
 			offer_platforms(frm);
-			if (frm.is_new()) return;
+			if (frm.is_new()) return drop_groups(frm);
 			show_webhook_url(frm);
 			show_health(frm);
 			if (frappe.user.has_role("Commerce Bridge Manager")) add_buttons(frm);
@@ -45,6 +56,17 @@
 		});
 	}
 
+	// ERPNext proposes "All Customer Groups" and "All Territories", which no customer should be in.
+	function drop_groups(frm) {
+		for (const [fieldname, doctype] of [["customer_group", "Customer Group"], ["territory", "Territory"]]) {
+			const proposed = frm.doc[fieldname];
+			if (!proposed) continue;
+			frappe.db.get_value(doctype, proposed, "is_group").then(({ message }) => {
+				if (message?.is_group && frm.doc[fieldname] === proposed) frm.set_value(fieldname, "");
+			});
+		}
+	}
+
 	// --- what is shown ---------------------------------------------------------------------------------------
 
 	function show_webhook_url(frm) {
@@ -62,26 +84,37 @@
 		call(frm, "channel_health").then((health) => {
 			if (!health) return;
 			warn_of_copy(frm, health);
-			const table = $(`<table class="table table-condensed" style="max-width: 640px">`);
-			for (const [label, value] of health_rows(health)) {
-				table.append($("<tr>").append($("<td>").text(label), $("<td>").text(value)));
+			const grid = $(`<div class="mb-4" style="display: flex; flex-wrap: wrap; gap: var(--margin-md) var(--margin-2xl)">`);
+			for (const [label, value, color] of health_rows(health)) {
+				const shown = color ? $(`<span class="indicator-pill ${color}">`) : $("<span>");
+				grid.append($("<div>").append($(`<div class="text-muted small">`).text(label), shown.text(value)));
 			}
-			wrapper.empty().append(table);
+			wrapper.empty().append(grid);
+			if (health.progress?.kind) {
+				wrapper.append($(`<p class="text-muted small">`).text(progress_text(health.progress)));
+			}
 		});
 	}
 
+	// Label, value and, where there is a good and a bad, the colour.
 	function health_rows(health) {
 		const when = (time) => (time ? frappe.datetime.prettyDate(time) : __("never"));
-		const rows = [
-			[__("In force"), __(health.status)],
+		const status_color = { Active: "green", Paused: "orange", Disabled: "gray" }[health.status];
+		const circuit = health.circuit || "Closed";
+		return [
+			[__("On this site"), __(health.status), status_color],
 			[__("Last event in"), when(health.last_event)],
 			[__("Last push out"), when(health.last_push)],
-			[__("Rejected requests"), String(health.rejected ?? 0)],
-			[__("Failures in 24 hours"), String(health.failed_24h ?? 0)],
+			[__("Failures in 24 hours"), String(health.failed_24h), health.failed_24h ? "red" : "green"],
+			[__("Rejected in 24 hours"), String(health.rejected), health.rejected ? "orange" : "green"],
 			[__("Oldest waiting"), health.oldest_waiting ? when(health.oldest_waiting) : __("nothing waits")],
-			[__("Circuit"), __(health.circuit || "Closed")],
+			[__("Outgoing calls"), circuit_text(circuit), circuit === "Closed" ? "green" : "red"],
 		];
-		return health.progress?.kind ? [...rows, [__("Progress"), progress_text(health.progress)]] : rows;
+	}
+
+	function circuit_text(circuit) {
+		if (circuit === "Closed") return __("allowed");
+		return circuit === "Open" ? __("held back: no answer (circuit open)") : __("one is tried (circuit half-open)");
 	}
 
 	function progress_text({ kind, done, total, failed, finished, message }) {
@@ -125,28 +158,41 @@
 		frappe.confirm(question, () => call(frm, "confirm_site").then(() => frm.reload_doc()));
 	}
 
-	function test_connection(frm) {
+	// Before the first order: whoever switches a channel on is told what is missing.
+	function test_connection(frm, only_if_wrong = false) {
 		call(frm, "test_connection", {}, __("Testing…")).then((checks) => {
+			if (only_if_wrong && (checks || []).every((check) => check.ok)) return;
 			const list = $("<div>");
-			for (const check of checks || []) list.append(check_row(check));
+			const worst_first = (checks || []).sort((one, other) => rank(one) - rank(other));
+			for (const check of worst_first) list.append(check_row(check));
 			show_dialog(__("Test Connection"), list);
 		});
 	}
 
+	function rank(check) {
+		return check.ok ? 2 : check.severity === "warning" ? 1 : 0;
+	}
+
 	function check_row(check) {
-		const color = check.ok ? "green" : check.severity === "warning" ? "orange" : "red";
+		const color = ["red", "orange", "green"][rank(check)];
 		const row = $("<p>").append($(`<span class="indicator ${color}">`).text(check.title));
-		if (!check.ok && check.fix) row.append($(`<div class="text-muted">`).text(check.fix));
-		if (!check.ok && check.document) {
-			const link = $("<a>").text(`${__(check.doctype)} ${check.document}`);
-			row.append(link.attr("href", frappe.utils.get_form_link(check.doctype, check.document)));
-		}
-		return row;
+		if (check.ok) return row;
+		const advice = $(`<div class="text-muted" style="padding-left: 16px">`).text(check.fix || "");
+		if (check.document) advice.append(" ", document_link(check));
+		return row.append(advice);
+	}
+
+	// Settings have one document, named like their DocType; elsewhere that name stands for the list.
+	function document_link({ doctype, document }) {
+		const whole = document === doctype;
+		const link = $(`<a style="text-decoration: underline">`).text(whole ? __(doctype) : `${__(doctype)} ${document}`);
+		const list = `/app/${frappe.router.slug(doctype)}`;
+		return link.attr("href", whole ? list : frappe.utils.get_form_link(doctype, document));
 	}
 
 	function register_webhooks(frm) {
 		call(frm, "register_webhooks", {}, __("Registering…")).then((message) => {
-			frappe.show_alert({ message: frappe.utils.escape_html(message || __("Registered")), indicator: "green" });
+			show_dialog(__("Register Webhooks"), $("<p>").css("overflow-wrap", "anywhere").text(message));
 		});
 	}
 
@@ -182,11 +228,14 @@
 						fieldname: "confirmed",
 						label: __("I have looked at it: this first push may be sent"),
 						hidden: frm.doc.first_push_confirmed,
-						reqd: !frm.doc.first_push_confirmed,
 					},
 				],
 				primary_action_label: __("Send"),
 				primary_action: ({ confirmed }) => {
+					if (!confirmed && !frm.doc.first_push_confirmed) {
+						frappe.show_alert({ message: __("Tick that you have looked at it"), indicator: "orange" });
+						return;
+					}
 					dialog.hide();
 					sync_stock(frm, Boolean(confirmed));
 				},
@@ -198,15 +247,17 @@
 
 	function preview_table(rows) {
 		if (!rows.length) return $("<p>").text(__("Nothing: the shop shows what is available."));
-		const head = [__("Item"), __("SKU"), __("Location"), __("Last sent"), __("Now")];
-		const table = $(`<table class="table table-condensed">`);
+		const located = rows.some((row) => row.location_id);
+		const head = [__("Item"), __("SKU"), ...(located ? [__("Location")] : []), __("Last sent"), __("Now")];
+		const table = $(`<table class="table table-condensed" style="margin: 0">`);
 		table.append($("<tr>").append(head.map((label) => $("<th>").text(label))));
 		for (const row of rows.slice(0, 200)) {
-			const cells = [row.item_code, row.sku, row.location_id || "", row.before ?? "–", row.after];
+			const location = located ? [row.location_id || ""] : [];
+			const cells = [row.item_code, row.sku, ...location, row.before ?? "–", row.after];
 			table.append($("<tr>").append(cells.map((cell) => $("<td>").text(String(cell ?? "")))));
 		}
 		const more = rows.length > 200 ? $("<p>").text(__("… and {0} more", [rows.length - 200])) : "";
-		return $(`<div style="max-height: 50vh; overflow: auto">`).append(table, more);
+		return $(`<div class="mb-3" style="max-height: 50vh; overflow: auto">`).append(table, more);
 	}
 
 	function sync_stock(frm, confirm_first_push) {

@@ -110,6 +110,5 @@ def _finished(before: datetime, condition=None) -> list[str]:
 def on_doctype_update() -> None:
 	"""Indexes of the sweeper, the list's filters, and the look-up of a document's entries."""
 	frappe.db.add_index("Sync Log", ["state", "next_attempt_at"], "due")
-	frappe.db.add_index("Sync Log", ["state", "lease_expires_at"], "lease")
 	frappe.db.add_index("Sync Log", ["channel", "state", "creation"], "channel_state_creation")
 	frappe.db.add_index("Sync Log", ["reference_doctype", "reference_name"], "reference")

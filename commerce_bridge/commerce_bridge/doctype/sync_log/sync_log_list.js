@@ -11,7 +11,7 @@
 	};
 
 	frappe.listview_settings["Sync Log"] = {
-		add_fields: ["state", "direction", "error_class"],
+		add_fields: ["state", "direction", "error_class", "external_number"],
 		hide_name_column: true,
 
 		get_indicator(doc) {
@@ -19,15 +19,31 @@
 		},
 
 		formatters: {
-			// Messages can quote what a stranger sent.
-			message: (value) => frappe.utils.escape_html(frappe.utils.shorten?.(value, 100) ?? value ?? ""),
+			// The list shows the subject as text; messages, which can quote what a stranger sent, as HTML.
+			topic: (topic, _field, doc) => [doc.external_number, topic].filter(Boolean).join(" · "),
+			message: (message) => {
+				const text = frappe.utils.escape_html(message || "");
+				return `<span class="ellipsis" title="${text}">${text}</span>`;
+			},
 		},
 
 		onload(listview) {
+			show_messages(listview);
 			add_filters(listview);
 			add_actions(listview);
 		},
 	};
+
+	// Frappe shows four columns on a laptop, all of one width; the message would be the fifth.
+	function show_messages(listview) {
+		const column = `[data-page-route="List/Sync Log/List"] .list-row-col`;
+		const widths = `${column}:nth-child(1) { flex: 3 } ${column}:nth-child(3) { min-width: 100px }`;
+		listview.$result.before($("<style>").text(`${widths} ${column}:nth-child(5) { flex: 4 }`));
+		if (listview.list_view_settings.total_fields) return;
+		listview.list_view_settings.total_fields = 5;
+		listview.setup_columns();
+		listview.render_header(true);
+	}
 
 	function add_filters(listview) {
 		const show = (label, filters) => listview.page.add_inner_button(label, () => filter(listview, filters), __("Show"));

@@ -1,0 +1,149 @@
+"""What follows when people change a channel, and when many things fail at once."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from unittest.mock import patch
+
+import frappe
+from frappe.utils import now_datetime
+
+from commerce_bridge.bridge.errors import Misconfigured
+from commerce_bridge.bridge.protocols import NewEntry
+from commerce_bridge.erpnext import channel_state, notification, operations
+from commerce_bridge.tests.base import SiteTestCase
+from commerce_bridge.tests.factory import SiteFixture
+
+SHOP = "Operated Shop"
+CONNECTOR = "commerce_bridge.connectors.custom.connector.CustomConnector"
+
+
+class OperationsCase(SiteTestCase):
+	def setUp(self) -> None:
+		self.fixture = SiteFixture()
+		self.fixture.make_channel(SHOP)
+
+	def settings(self, **values: Any) -> None:
+		doc = frappe.get_doc("Channel Settings", SHOP)
+		doc.update(values)
+		doc.save()
+		frappe.db.commit()
+
+
+class TestStockFollowsSettings(OperationsCase):
+	def setUp(self) -> None:
+		super().setUp()
+		self.fixture.make_item("CB-PHONE")
+		self.fixture.set_stock("CB-PHONE", Decimal(7))
+		self.fixture.make_listing(SHOP, "CB-PHONE", "CB-PHONE")
+
+	def resyncs(self) -> list[Any]:
+		entries = frappe.get_all("Sync Log", {"topic": "stock.resync"}, pluck="payload")
+		return [json.loads(payload) for payload in entries]
+
+	def test_active_again_every_level_is_sent(self) -> None:
+		self.settings(state="Paused")
+		self.fixture.set_stock("CB-PHONE", Decimal(3))
+		self.assertEqual(self.resyncs(), [])
+		self.settings(state="Active")
+		self.assertEqual(self.resyncs(), [["CB-PHONE"]])
+
+	def test_a_setting_that_changes_the_numbers(self) -> None:
+		self.settings(stock_buffer=2)
+		self.assertEqual(self.resyncs(), [["CB-PHONE"]])
+
+	def test_other_settings_and_unconfirmed_channels_send_nothing(self) -> None:
+		self.settings(order_statuses="paid")
+		self.settings(first_push_confirmed=0)
+		self.settings(stock_buffer=3)
+		self.assertEqual(self.resyncs(), [])
+
+
+class TestState(OperationsCase):
+	def test_disabled_and_enabled_again(self) -> None:
+		with patch("frappe.enqueue") as enqueue:
+			self.settings(state="Paused")
+			self.assertEqual(enqueue.call_count, 0)
+			self.settings(state="Disabled")
+			self.assertEqual(enqueue.call_args.args[0], "commerce_bridge.tasks.follow_state")
+			with patch(f"{CONNECTOR}.unregister_webhooks") as unregister:
+				operations.follow_state(SHOP)
+			unregister.assert_called_once_with(operations.callback_url(SHOP))
+			self.settings(state="Active")
+			self.assertEqual(enqueue.call_count, 2)
+			with (
+				patch(f"{CONNECTOR}.register_webhooks") as register,
+				patch(f"{CONNECTOR}.orders_since", return_value=iter(())) as read,
+			):
+				operations.follow_state(SHOP)
+			register.assert_called_once_with(operations.callback_url(SHOP))
+			read.assert_called_once()
+
+	def test_a_copy_of_the_site_reaches_no_shop(self) -> None:
+		frappe.db.set_value("Channel Settings", SHOP, "enabled_id", "another site's")
+		frappe.db.commit()
+		frappe.clear_cache(doctype="Channel Settings")
+		frappe.clear_document_cache("Channel Settings", SHOP)
+		for reach in (operations.register_webhooks, operations.test_connection, operations.follow_state):
+			with (
+				self.subTest(reach.__name__),
+				patch(f"{CONNECTOR}.register_webhooks") as register,
+				patch(f"{CONNECTOR}.check") as check,
+				self.assertRaises(Misconfigured),
+			):
+				reach(SHOP)
+			self.assertFalse(register.called or check.called)
+		operations.confirm_site(SHOP)
+		operations.register_webhooks(SHOP)
+
+
+class TestImport(OperationsCase):
+	def test_one_at_a_time_until_it_is_dead(self) -> None:
+		with patch("frappe.enqueue"):
+			operations.start_import(SHOP, "2026-11-01")
+			with self.assertRaises(frappe.ValidationError):
+				operations.start_import(SHOP, "2026-11-01")
+			started = now_datetime() - operations.IMPORT_TIMEOUT - timedelta(seconds=1)
+			channel_state.set_progress(SHOP, {"kind": "Import", "started": str(started)})
+			operations.start_import(SHOP, "2026-11-01")
+
+
+class TestAnnounce(OperationsCase):
+	def fail(self, key: str, message: str) -> None:
+		entry = NewEntry(
+			SHOP,
+			"Inbound",
+			"order.upserted",
+			f"{key}-".ljust(64, "0"),
+			"{}",
+			key,
+			state="Failed",
+			error_class="Rejected",
+			message=message,
+		)
+		with self.fixture.erp.transaction():
+			self.fixture.journal.record([entry])
+
+	def announced(self) -> int:
+		with patch.object(notification, "_tell") as tell:
+			notification.announce()
+		return tell.call_count
+
+	def test_one_cause_is_told_once_whatever_it_is_about(self) -> None:
+		for number in range(20):
+			self.fail(f"sku{number}", f'No item for "SKU-{number}x". Create the Item, then retry.')
+		self.assertEqual(self.announced(), 1)
+		self.fail("again", 'No item for "late", "later". Create the Item, then retry.')
+		self.fail("other", "Another cause altogether")
+		self.assertEqual(self.announced(), 2)
+
+	def test_very_many_causes(self) -> None:
+		"""What was told is remembered in one column: it must hold more causes than a sweep can meet."""
+		for number in range(500):
+			letters = "".join(chr(97 + int(digit)) for digit in str(number))
+			self.fail(f"c{number}", f"{letters} " + "x" * 120)
+		self.assertEqual(self.announced(), 500)
+		self.assertEqual(self.announced(), 0)
