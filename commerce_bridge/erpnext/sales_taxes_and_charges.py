@@ -8,9 +8,11 @@ together are the order, to the cent. Taxes included in the prices stay calculate
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 import frappe
@@ -23,9 +25,10 @@ ORDER_FIELDS = {
 	"Delivery Note": ("against_sales_order", "so_detail", "dn_detail"),
 	"Sales Invoice": ("sales_order", "so_detail", "sales_invoice_item"),
 }
-TaxKey = tuple[str, str]
+#: Account, description, and which of the rows that are equal in both (a tax with two rates).
+TaxKey = tuple[str, str, int]
 #: Stands for the document's discount among the taxes' keys.
-DISCOUNT: TaxKey = ("", "")
+DISCOUNT: TaxKey = ("", "", 0)
 SHARED = ("Actual", "On Net Total")
 
 
@@ -92,18 +95,22 @@ def _sign(doc: Any) -> int:
 
 def _set_taxes(doc: Any, shares: Mapping[TaxKey, Decimal], partial: bool) -> None:
 	"""A row that ERPNext would calculate becomes Actual where the document is not the whole of its source."""
-	left = dict(shares)
-	for row in doc.get("taxes") or ():
-		if row.included_in_print_rate or _key(row) not in left:
+	for key, row in _keyed(doc.get("taxes") or ()):
+		if row.included_in_print_rate or key not in shares:
 			continue
 		if row.charge_type == "On Net Total" and partial:
 			row.charge_type, row.rate = "Actual", 0
 		if row.charge_type == "Actual":
-			row.tax_amount = flt(_sign(doc) * left.pop(_key(row)), row.precision("tax_amount"))
+			row.tax_amount = flt(_sign(doc) * shares[key], row.precision("tax_amount"))
 
 
-def _key(row: Any) -> TaxKey:
-	return row.account_head, row.description or ""
+def _keyed(rows: Iterable[Any]) -> Iterator[tuple[TaxKey, Any]]:
+	"""The rows of one document, each with its key."""
+	seen: Counter[tuple[str, str]] = Counter()
+	for row in rows:
+		same = (row.account_head, row.description or "")
+		yield (*same, seen[same]), row
+		seen[same] += 1
 
 
 def _sources(doc: Any) -> list[Source]:
@@ -126,17 +133,21 @@ def _source(doctype: str, name: str, link: str) -> Source:
 
 def _amounts(doctype: str, names: tuple[str, ...]) -> dict[TaxKey, Decimal]:
 	"""Taxes that are not included in prices, and the discount, of these documents together."""
-	taxes = frappe.db.sql(
-		"""SELECT account_head, description, SUM(tax_amount_after_discount_amount)
-		FROM `tabSales Taxes and Charges`
-		WHERE parent IN %s AND parenttype = %s AND charge_type IN %s AND included_in_print_rate = 0
-		GROUP BY account_head, description""",
-		(names, doctype, SHARED),
+	rows = frappe.db.sql(
+		"""SELECT parent, account_head, description, charge_type, included_in_print_rate,
+			tax_amount_after_discount_amount AS amount
+		FROM `tabSales Taxes and Charges` WHERE parent IN %s AND parenttype = %s ORDER BY parent, idx""",
+		(names, doctype),
+		as_dict=True,
 	)
+	found: dict[TaxKey, Decimal] = {}
+	for _parent, taxes in groupby(rows, key=lambda row: row.parent):
+		for key, row in _keyed(taxes):
+			if row.charge_type in SHARED and not row.included_in_print_rate:
+				found[key] = found.get(key, Decimal(0)) + decimal(row.amount)
 	discount = frappe.db.sql(f"SELECT SUM(discount_amount) FROM `tab{doctype}` WHERE name IN %s", (names,))[
 		0
 	][0]
-	found = {(account, description or ""): decimal(amount) for account, description, amount in taxes}
 	return found | ({DISCOUNT: decimal(discount)} if discount else {})
 
 
