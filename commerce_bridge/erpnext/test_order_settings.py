@@ -204,18 +204,18 @@ class TestTaxesAndCurrencies(SettingsCase):
 
 class TestItems(SettingsCase):
 	def test_a_bundle_is_packed(self) -> None:
-		self.fixture.make_bundle("CB-SET", {"CB-PHONE": Decimal(1), "CB-CASE": Decimal(2)})
+		self.fixture.make_bundle("CB-PACKED-SET", {"CB-PHONE": Decimal(1), "CB-CASE": Decimal(2)})
 		before = self.reserved("CB-CASE")
-		doc = self.one_line("i-1", {"sku": "CB-SET"})
-		self.assertEqual([row.item_code for row in doc.items], ["CB-SET"])
+		doc = self.one_line("i-1", {"sku": "CB-PACKED-SET"})
+		self.assertEqual([row.item_code for row in doc.items], ["CB-PACKED-SET"])
 		packed = [(row.item_code, row.qty, row.warehouse) for row in doc.packed_items]
 		warehouse = self.fixture.warehouse
 		self.assertEqual(packed, [("CB-PHONE", 2.0, warehouse), ("CB-CASE", 4.0, warehouse)])
 		self.assertEqual(self.reserved("CB-CASE") - before, 4)
 
 	def test_an_item_is_found_by_its_barcode(self) -> None:
-		self.fixture.make_item("CB-SCANNED", barcode="4006381333931")
-		doc = self.one_line("i-2", {"sku": None, "barcode": "4006381333931"})
+		self.fixture.make_item("CB-SCANNED", barcode="4006381333948")
+		doc = self.one_line("i-2", {"sku": None, "barcode": "4006381333948"})
 		self.assertEqual(doc.items[0].item_code, "CB-SCANNED")
 
 	def test_a_listing_decides_before_the_sku(self) -> None:

@@ -91,7 +91,9 @@ class TestPreflight(SiteTestCase):
 		values = {"doctype": "Item Tax Template", "company": self.fixture.company}
 		title = f"CB {frappe.generate_hash(length=6)}"
 		rows = [{"tax_type": self.fixture.tax_account, "tax_rate": 7}]
-		return frappe.get_doc({**values, "title": title, "taxes": rows}).insert().name
+		name = frappe.get_doc({**values, "title": title, "taxes": rows}).insert().name
+		frappe.db.commit()
+		return name
 
 	def test_disabled_items(self) -> None:
 		self.fixture.set_stock("CB-CHECKED", Decimal(0))

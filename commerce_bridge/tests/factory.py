@@ -238,10 +238,13 @@ class SiteFixture:
 		return frappe.db.count("Dynamic Link", link)
 
 	def _close_orders(self, item_code: str) -> None:
-		rows = frappe.get_all(
-			"Sales Order Item", {"item_code": item_code, "docstatus": ("<", 2)}, pluck="parent", distinct=True
-		)
-		for name in rows:
+		filters = {"item_code": item_code, "docstatus": ("<", 2), "parenttype": "Sales Order"}
+		names = {
+			name
+			for doctype in ("Sales Order Item", "Packed Item")
+			for name in frappe.get_all(doctype, filters, pluck="parent", distinct=True)
+		}
+		for name in sorted(names):
 			doc = frappe.get_doc("Sales Order", name)
 			if doc.docstatus == 0:
 				doc.delete(ignore_permissions=True)

@@ -20,7 +20,7 @@ class ChannelField(Document):
 		parentfield: DF.Data
 		parenttype: DF.Data
 		path: DF.Data
-		target_doctype: DF.Literal["Sales Order", "Sales Order Item", "Customer", "Address"]
+		target_doctype: DF.Literal["Sales Order", "Sales Order Item", "Customer"]
 		transform: DF.Literal[
 			"", "upper", "lower", "strip", "date", "datetime", "integer", "decimal", "boolean"
 		]
