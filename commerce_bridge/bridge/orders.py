@@ -204,7 +204,6 @@ def _plan(erp: Erp, channel: Channel, order: Order, entry: Entry) -> SalesOrderP
 		own_numbering=channel.orders.numbering == "In its own transaction",
 		note=order.note,
 		values=mapped_values(channel, "Sales Order", order.custom),
-		accept_difference=entry.accepted_difference,
 	)
 
 

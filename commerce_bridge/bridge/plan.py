@@ -119,7 +119,6 @@ class SalesOrderPlan:
 	own_numbering: bool
 	note: str | None = None
 	values: dict[str, Any] = field(default_factory=dict)  # header fields from the field map
-	accept_difference: Decimal | None = None  # a Manager accepted exactly this difference
 
 
 @dataclass(frozen=True, slots=True)

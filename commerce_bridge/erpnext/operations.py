@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -12,7 +11,7 @@ import frappe
 from frappe import _
 from frappe.utils import add_days, cstr, escape_html, get_datetime, get_url, now_datetime
 
-from commerce_bridge.bridge import outbound, receive
+from commerce_bridge.bridge import outbound, receive, signatures
 from commerce_bridge.bridge.channel import ChannelStatus
 from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.errors import Misconfigured
@@ -245,19 +244,13 @@ def rotate_secret(channel: str) -> str:
 	:return: the secret in the form of Standard Webhooks, shown once
 	"""
 	doc = frappe.get_doc("Channel Settings", channel)
-	secret = "whsec_" + frappe.safe_decode(_random_base64())
+	secret = signatures.new_secret()
 	if doc.webhook_secret:
 		doc.previous_webhook_secret = doc.get_password("webhook_secret")
 		doc.previous_secret_expires = to_site(utc_now() + OVERLAP)
 	doc.webhook_secret = secret
 	doc.save()
 	return secret
-
-
-def _random_base64() -> bytes:
-	import base64
-
-	return base64.b64encode(secrets.token_bytes(32))
 
 
 def confirm_site(channel: str) -> None:

@@ -124,7 +124,11 @@ class SiteFixture:
 					"barcodes": [{"barcode": barcode}] if barcode else [],
 				}
 			).insert(ignore_permissions=True)
-			frappe.db.commit()
+		elif barcode and not frappe.db.exists("Item Barcode", {"parent": item_code, "barcode": barcode}):
+			doc = frappe.get_doc("Item", item_code)
+			doc.append("barcodes", {"barcode": barcode})
+			doc.save(ignore_permissions=True)
+		frappe.db.commit()
 		return item_code
 
 	def make_bundle(self, item_code: str, components: dict[str, Decimal]) -> None:
