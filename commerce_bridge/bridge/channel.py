@@ -68,10 +68,39 @@ class Ownership(Frozen):
 
 
 class StockPolicy(Frozen):
+	"""`preorder`: what is on order may be sold too (ordered by submitted Purchase Orders)."""
+
 	push: bool = True
 	buffer: Decimal = Decimal(0)
 	whole_units: bool = True
 	first_push_confirmed: bool = False
+	preorder: bool = False
+
+
+class CatalogField(Frozen):
+	"""A field of Item that goes out as a custom value under this key."""
+
+	fieldname: str
+	key: str
+
+
+class CatalogPolicy(Frozen):
+	"""What of the catalog goes out. `compare_at_list` is the price list of what it cost before, or costs new;
+	`grade_factor` multiplies the price of a graded listing by its grade's factor."""
+
+	push_listings: bool = False
+	push_prices: bool = False
+	compare_at_list: str | None = None
+	grade_factor: bool = True
+	fields: tuple[CatalogField, ...] = ()
+
+
+class EventPolicy(Frozen):
+	"""Which events of ERPNext are told for the tools behind a storefront: of this channel's orders and
+	customers, or of all."""
+
+	order_status: Literal["Nothing", "Own", "All"] = "Nothing"
+	customers: Literal["Nothing", "Own", "All"] = "Nothing"
 
 
 class OrderPolicy(Frozen):
@@ -108,6 +137,8 @@ class Channel(Frozen):
 	fields: tuple[FieldMap, ...] = ()
 	ownership: Ownership = Ownership()
 	stock: StockPolicy = StockPolicy()
+	catalog: CatalogPolicy = CatalogPolicy()
+	events: EventPolicy = EventPolicy()
 	orders: OrderPolicy = OrderPolicy()
 	fee_item: str | None = None  # service item of fees and rounding rows that raise the total
 	tolerance: Decimal = Decimal(0)

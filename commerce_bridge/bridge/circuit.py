@@ -6,14 +6,21 @@ An open circuit costs no entry an attempt.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from commerce_bridge.bridge.protocols import Circuit
+from commerce_bridge.bridge.channel import Channel
+from commerce_bridge.bridge.errors import Misconfigured, Rejected, Retryable
+from commerce_bridge.bridge.protocols import Circuit, Entry
+from commerce_bridge.bridge.world import World
 
 THRESHOLD = 5
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=15)
+Result = TypeVar("Result")
 
 
 def may_call(circuit: Circuit, now: datetime, probe_for: timedelta) -> bool:
@@ -41,3 +48,38 @@ def after_failure(circuit: Circuit, now: datetime) -> Circuit:
 		return Circuit(failures=failures)
 	pause = min(FIRST_PAUSE * 2 ** min(failures - THRESHOLD, 10), LONGEST_PAUSE)
 	return Circuit(failures=failures, opened_until=now + pause)
+
+
+def call(world: World, channel: Channel, entry: Entry, send: Callable[[], Result]) -> Result | None:
+	"""Calls the storefront unless its circuit is open; None then, and the entry went back untried.
+
+	Any answer, a refusal too, closes the circuit; only `Retryable` counts against it.
+	"""
+	before = world.state.get_circuit(channel.name)
+	if not may_call(before, world.now(), world.lease):
+		world.journal.postpone(entry, before.opened_until or world.now())
+		return None
+	current = probing(before, world.now())
+	if current != before and not world.state.swap_circuit(channel.name, before, current):
+		world.journal.postpone(entry, world.now())
+		return None
+	with _watched(world, channel, current):
+		return send()
+
+
+@contextmanager
+def _watched(world: World, channel: Channel, current: Circuit) -> Iterator[None]:
+	try:
+		yield
+	except Retryable:
+		world.state.swap_circuit(channel.name, current, after_failure(current, world.now()))
+		raise
+	except (Rejected, Misconfigured):
+		_close(world, channel, current)
+		raise
+	_close(world, channel, current)
+
+
+def _close(world: World, channel: Channel, current: Circuit) -> None:
+	if current != after_success(current):
+		world.state.swap_circuit(channel.name, current, after_success(current))

@@ -11,3 +11,9 @@ Now = Callable[[], datetime]
 def utc_now() -> datetime:
 	"""The present, aware, in UTC."""
 	return datetime.now(timezone.utc)
+
+
+def in_microseconds(moment: datetime) -> str:
+	"""RFC 3339 in UTC, always with six decimals: two of these compare as text."""
+	text = moment.astimezone(timezone.utc).isoformat(timespec="microseconds")
+	return text.replace("+00:00", "Z")

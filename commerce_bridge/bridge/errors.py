@@ -38,6 +38,10 @@ class Rejected(BridgeError):
 	"""The data itself cannot be booked; trying again changes nothing."""
 
 
+class TooLarge(Rejected):
+	"""The storefront refused a request for its size (413): a batch is cut in half and sent again."""
+
+
 class TotalsDiffer(Rejected):
 	"""The document ERPNext would make is not equal to the order of the shop.
 

@@ -151,23 +151,39 @@ class OrderCancellation(Model):
 
 
 class ShipmentLine(Model):
+	"""A position of a shipment or an order change. `returned` is how much of `quantity` came back since."""
+
 	order_line_id: str | None
 	sku: str
 	quantity: Decimal
 	serials: tuple[str, ...] = ()
+	returned: Decimal = Decimal(0)
+
+
+class Parcel(Model):
+	"""One parcel of a shipment. `carrier` is the channel's spelling of it, from the carrier map."""
+
+	carrier: str | None = None
+	tracking_number: str | None = None
+	tracking_url: str | None = None
+	delivered: bool = False
 
 
 class Shipment(Model):
-	"""A delivery of (a part of) an order; `cancelled` takes an earlier one back."""
+	"""A delivery of (a part of) an order; `cancelled` takes an earlier one back.
+
+	Goods that come back change the shipment they left with: each line says how much of it was returned, and
+	`status` is "returned" once all of it was. `parcels` are all of them; with one parcel, or where a platform knows one only, the first counts.
+	"""
 
 	id: str
 	order_id: str
 	order_number: str
 	lines: tuple[ShipmentLine, ...]
-	carrier: str | None = None
-	tracking_number: str | None = None
-	tracking_url: str | None = None
+	parcels: tuple[Parcel, ...] = ()
+	status: Literal["shipped", "in_transit", "delivered", "returned", "lost"] = "shipped"
 	shipped_at: datetime | None = None
+	delivered_at: datetime | None = None
 	cancelled: bool = False
 
 
@@ -181,6 +197,99 @@ class StockLevel(Model):
 	variant_id: str | None = None
 	location_id: str | None = None
 	quantity: Decimal
+	as_of: datetime | None = None  # aware, UTC: every event stored by then is counted; set when it is sent
+
+
+class Price(Model):
+	"""What one listing costs from now on. `amount` is None where the ERP has no price: it cannot be sold.
+
+	`valid_until` is the last day of this price; the next one is sent when it begins.
+	"""
+
+	listing: str
+	item_code: str
+	sku: str
+	product_id: str | None = None
+	variant_id: str | None = None
+	currency: str
+	amount: Decimal | None
+	compare_at: Decimal | None = None  # what it cost before, or costs new; above `amount`, else None
+	valid_from: date | None = None
+	valid_until: date | None = None
+
+
+class Component(Model):
+	"""A part of a bundle, in the part's stock UOM."""
+
+	sku: str
+	quantity: Decimal
+
+
+class Listing(Model):
+	"""One listing as the storefront is to show it. A field is None where it is not ours to write.
+
+	`published` False takes it off the shop without deleting it, `reason` says why in words for people.
+	"""
+
+	listing: str
+	item_code: str
+	sku: str
+	product_id: str | None = None
+	variant_id: str | None = None
+	published: bool = True
+	reason: str | None = None
+	title: str | None = None
+	description: str | None = None  # HTML, cleaned
+	images: tuple[str, ...] | None = None  # public https addresses
+	brand: str | None = None
+	item_group: str | None = None
+	uom: str | None = None
+	weight: Decimal | None = None
+	weight_uom: str | None = None
+	barcodes: tuple[str, ...] = ()
+	variant_of: str | None = None  # item code of the template
+	attributes: dict[str, str] = {}
+	components: tuple[Component, ...] = ()
+	condition: str | None = None
+	grade: str | None = None
+	grade_code: str | None = None  # what the channel calls this condition and grade
+	serial_no: str | None = None  # of a unit listing
+	warranty_months: int | None = None
+	refurbishment_status: str | None = None
+	custom: dict[str, Any] = {}
+	price: Price | None = None
+
+
+class ShownLevel(Model):
+	"""What the storefront shows of one product at one location now, read from it."""
+
+	sku: str | None = None
+	product_id: str | None = None
+	variant_id: str | None = None
+	location_id: str | None = None
+	quantity: Decimal
+
+
+class ShownProduct(Model):
+	"""A product, or one variant of it, as the storefront has it now."""
+
+	sku: str | None = None
+	product_id: str | None = None
+	variant_id: str | None = None
+	barcode: str | None = None
+	title: str | None = None
+
+
+class OrderStatus(Model):
+	"""How far ERPNext is with an order. Percentages from 0 to 100."""
+
+	order_id: str
+	order_number: str
+	document: str
+	status: str
+	delivered: Decimal
+	billed: Decimal
+	updated_at: datetime
 
 
 class OrderChange(Model):

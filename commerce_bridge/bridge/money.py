@@ -67,3 +67,9 @@ def quantise(amount: Decimal, decimals: int) -> Decimal:
 def quantise_up(amount: Decimal, decimals: int) -> Decimal:
 	"""The smallest amount with so many decimals that is not less than `amount`."""
 	return amount.quantize(_UNITS[decimals], ROUND_CEILING)
+
+
+def written(amount: Decimal, currency: str) -> str:
+	"""An amount for people, with the decimals of its currency, or with its own where it has more: 777.90 USD."""
+	rounded = quantise(amount, decimals_of(currency))
+	return f"{rounded if rounded == amount else amount} {currency}"

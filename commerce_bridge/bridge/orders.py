@@ -15,7 +15,7 @@ from commerce_bridge.bridge.customers import ensure_customer
 from commerce_bridge.bridge.errors import Misconfigured, Rejected, TotalsDiffer
 from commerce_bridge.bridge.mapping import mapped_values
 from commerce_bridge.bridge.model import Order, OrderCancellation
-from commerce_bridge.bridge.money import decimals_of
+from commerce_bridge.bridge.money import decimals_of, written
 from commerce_bridge.bridge.plan import Booked, Item, ItemKey, Record, SalesOrderPlan, SalesOrderState
 from commerce_bridge.bridge.protocols import Entry, Erp, Outcome
 from commerce_bridge.bridge.totals import key_of, plan_amounts
@@ -108,7 +108,7 @@ def _follow(erp: Erp, channel: Channel, order: Order, entry: Entry, record: Reco
 	verb = "changed" if state else "made"
 	return Outcome(
 		"Succeeded",
-		f"Sales Order {booked.name} {verb}, {booked.grand_total} {order.currency}",
+		f"Sales Order {booked.name} {verb}, {written(booked.grand_total, order.currency)}",
 		reference_doctype="Sales Order",
 		reference_name=booked.name,
 		external_number=order.number,
@@ -161,9 +161,10 @@ def _book(erp: Erp, channel: Channel, order: Order, entry: Entry, state: SalesOr
 	)
 	if (booked.grand_total, booked.total_taxes) != (plan.amounts.grand_total, plan.amounts.total_taxes):
 		raise TotalsDiffer(
-			f"Totals differ: the storefront says {plan.amounts.grand_total} {order.currency} "
-			f"(taxes {plan.amounts.total_taxes}), ERPNext makes {booked.grand_total} "
-			f"(taxes {booked.total_taxes}) of it. Look for Item Tax Templates or Pricing Rules on the items."
+			f"Totals differ: the storefront says {written(plan.amounts.grand_total, order.currency)} "
+			f"(taxes {written(plan.amounts.total_taxes, order.currency)}), "
+			f"ERPNext makes {written(booked.grand_total, order.currency)} "
+			f"(taxes {written(booked.total_taxes, order.currency)}) of it. Look for Item Tax Templates or Pricing Rules on the items."
 		)
 	return booked
 

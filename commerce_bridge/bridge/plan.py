@@ -143,6 +143,28 @@ class SalesOrderState:
 
 
 @dataclass(frozen=True, slots=True)
+class SoldLine:
+	"""What an order event sells of one item. A bundle is not taken apart yet; `quantity` is in `uom`."""
+
+	item_code: str
+	warehouse: str
+	quantity: Decimal
+	uom: str
+	is_bundle: bool = False
+	listing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnbookedSale:
+	"""All that the newest unfinished event of an order sells; `log` is that event's Sync Log."""
+
+	channel: str
+	external_id: str
+	log: str
+	lines: tuple[SoldLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
 	"""A Channel Record: which external id is which document, and the newest version applied.
 

@@ -19,8 +19,13 @@ from commerce_bridge.bridge.model import (
 	Address,
 	Customer,
 	Event,
+	Listing,
 	OrderChange,
+	OrderStatus,
+	Price,
 	Shipment,
+	ShownLevel,
+	ShownProduct,
 	StockLevel,
 )
 from commerce_bridge.bridge.plan import (
@@ -31,9 +36,12 @@ from commerce_bridge.bridge.plan import (
 	Rounding,
 	SalesOrderPlan,
 	SalesOrderState,
+	UnbookedSale,
 )
 
 Direction = Literal["Inbound", "Outbound"]
+#: What of a listing may have changed, and what is pushed for it.
+Kind = Literal["stock", "price", "listing"]
 State = Literal["Queued", "Running", "Succeeded", "Skipped", "Retrying", "Failed"]
 
 
@@ -102,10 +110,11 @@ class Incoming:
 class PushResult:
 	"""The storefront's answer for one row of a batch. `error` is None where it took it."""
 
-	key: str  # StockLevel.listing + location, Shipment.id or OrderChange.order_id: see `row_key`
+	key: str  # of a level `row_key`; of a price or listing its `listing`; else the document's id
 	error: str | None = None
 	retry: bool = False
-	external_id: str | None = None
+	product_id: str | None = None  # what the storefront calls a listing it has just created
+	variant_id: str | None = None
 
 
 def row_key(level: StockLevel) -> str:
@@ -134,11 +143,24 @@ class Page:
 	more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ShownPage:
+	"""A page of what the storefront shows. `cursor` asks for the next one, None is the end."""
+
+	rows: tuple[ShownLevel, ...] | tuple[ShownProduct, ...]
+	cursor: str | None
+
+
 class Connector(Protocol):
-	"""A platform. Built for one channel and one unit of work; holds its client and credentials."""
+	"""A platform. Built for one channel and one unit of work; holds its client and credentials.
+
+	The `push_…` methods of batches give one result for each row, in order. They raise `TooLarge` where the
+	storefront says that the request is too large: it is cut in half then.
+	"""
 
 	platform: str
-	batch_size: int
+	batch_size: int  # stock levels and prices in one call
+	listing_batch_size: int  # listings in one call: descriptions are long
 
 	def handshake(self, request: WebhookRequest) -> Answer | None:
 		"""The answer to an unsigned ping of the platform, or None."""
@@ -168,8 +190,29 @@ class Connector(Protocol):
 		...
 
 	def push_stock(self, levels: Sequence[StockLevel]) -> list[PushResult]:
-		"""Sends one batch of at most `batch_size` absolute levels; one result for each, in order."""
+		"""Sends one batch of at most `batch_size` absolute levels."""
 		...
+
+	def push_prices(self, prices: Sequence[Price]) -> list[PushResult]:
+		"""Sends one batch of at most `batch_size` prices."""
+		...
+
+	def push_listings(self, listings: Sequence[Listing]) -> list[PushResult]:
+		"""Sends one batch of at most `listing_batch_size` listings; those without an id in the shop are created
+		there, and the result says what it calls them."""
+		...
+
+	def shown_stock(self, cursor: str | None) -> ShownPage | None:
+		"""A page of the levels the storefront shows now; None where it cannot be asked."""
+		...
+
+	def shown_catalog(self, cursor: str | None) -> ShownPage | None:
+		"""A page of the products the storefront has now; None where it cannot be asked."""
+		...
+
+	def push_order_status(self, status: OrderStatus) -> PushResult: ...
+
+	def push_customer(self, customer: Customer) -> PushResult: ...
 
 	def push_shipment(self, shipment: Shipment) -> PushResult: ...
 
@@ -254,6 +297,16 @@ class Outcome:
 	summary: str | None = None  # of request and response, masked
 
 
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+	"""An inbound entry whose sales are to be counted; `payload` is None where there is nothing to count."""
+
+	name: str
+	channel: str
+	topic: str
+	payload: str | None
+
+
 class Journal(Protocol):
 	def record(self, entries: Sequence[NewEntry]) -> list[Recorded]:
 		"""Inserts entries that are not there yet; part of the caller's transaction."""
@@ -262,7 +315,8 @@ class Journal(Protocol):
 	def claim(self, now: datetime, lease: timedelta) -> Entry | None:
 		"""Takes the due entry that is longest due: Queued or Retrying whose time has come, or Running whose
 		lease ran out. Only of a channel that may work (Active; for outbound: circuit closed, or half-open
-		without a live probe) and of a lane in which nothing runs under a live lease. Commits by itself."""
+		without a live probe) and of a lane in which nothing runs under a live lease. `webhooks.follow` is also
+		claimed for a Disabled channel: it takes the webhooks back. Commits by itself."""
 		...
 
 	def postpone(self, entry: Entry, until: datetime) -> None:
@@ -282,8 +336,38 @@ class Journal(Protocol):
 		there is one with room for all (a JSON list of at most `limit`). Part of the caller's transaction."""
 		...
 
+	def uncounted(self, limit: int) -> list[Uncounted]:
+		"""Up to `limit` inbound entries that nobody looked into for unbooked sales yet, oldest first, and with
+		them whatever else is unfinished about the same external ids. Nothing is locked."""
+		...
 
-# --- the channel's own memory: DocType Channel Settings ---------------------------------------------------
+	def mark_counted(self, names: Sequence[str]) -> None:
+		"""These entries were looked into; part of the caller's transaction."""
+		...
+
+	def count_again(self, orders: Sequence[tuple[str, str]]) -> None:
+		"""The unfinished entries of these orders (channel, external id) are to be looked into again."""
+		...
+
+	def payload(self, name: str) -> str | None:
+		"""What an entry was recorded with, as other transactions committed it; None once it expired."""
+		...
+
+	def state_of(self, name: str) -> State | None:
+		"""None where there is no such entry."""
+		...
+
+	def open_payloads(self, channel: str, topics: Sequence[str]) -> list[str]:
+		"""Payloads of the channel's outbound entries of these topics that are Queued, Running or Retrying."""
+		...
+
+	def supersede(self, channel: str, topics: Sequence[str], before: datetime, message: str) -> int:
+		"""Skips the channel's outbound entries of these topics that failed and were recorded before a time: what
+		they were to send was sent by something else. Part of the caller's transaction; returns how many."""
+		...
+
+
+# --- the channel's own memory: DocType Channel State ---------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +377,22 @@ class Circuit:
 	failures: int = 0
 	opened_until: datetime | None = None
 	probing_since: datetime | None = None
+
+
+ProgressKind = Literal["Import", "Stock", "Prices", "Listings", "Stock Check"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+	"""How far an import, a resync or a check has come; shown on the channel's form. Times are aware, UTC."""
+
+	kind: ProgressKind
+	done: int
+	total: int | None  # None while it is not known
+	failed: int
+	started: datetime
+	finished: datetime | None = None
+	message: str = ""
 
 
 class ChannelState(Protocol):
@@ -312,9 +412,19 @@ class ChannelState(Protocol):
 		"""Compare and set; False if another worker changed it meanwhile. Commits by itself."""
 		...
 
-	def get_cursor(self, channel: str, name: str) -> str | None: ...
+	def get_cursor(self, channel: str, name: str, lock: bool = False) -> str | None:
+		"""With `lock` as it was committed last, and nobody changes it until the caller's transaction ends."""
+		...
 
 	def set_cursor(self, channel: str, name: str, value: str | None) -> None: ...
+
+	def set_progress(self, channel: str, progress: Progress) -> None:
+		"""Keeps the latest of each kind; part of the caller's transaction."""
+		...
+
+	def get_progress(self, channel: str) -> list[Progress]:
+		"""The latest of each kind, the newest first."""
+		...
 
 
 # --- the ERP ---------------------------------------------------------------------------------------------
@@ -326,6 +436,63 @@ class ListingLevel:
 
 	level: StockLevel
 	last_pushed: Decimal | None
+	reason: str | None = None  # why nothing of it is offered, where that is not a matter of quantity
+
+
+@dataclass(frozen=True, slots=True)
+class ListingPrice:
+	"""A listing's price now, and the fingerprint of the price that was last pushed.
+
+	`problem` says why there is none to send, and what to do about it.
+	"""
+
+	price: Price
+	last_pushed: str | None
+	problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListingContent:
+	"""A listing's content now, the fingerprint of the content that was last pushed, and what was left out of it."""
+
+	content: Listing
+	last_pushed: str | None
+	warning: str | None = None
+
+
+DriftKind = Literal["Differs", "Not in Shop", "Unknown to Us"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+	"""A difference between what a storefront shows and what the ERP has to offer. `shown` is None where the
+	storefront does not show the listing, `available` where the ERP does not know the product."""
+
+	kind: DriftKind
+	listing: str | None = None
+	item_code: str | None = None
+	sku: str | None = None
+	product_id: str | None = None
+	variant_id: str | None = None
+	location_id: str | None = None
+	shown: Decimal | None = None
+	available: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DriftCheck:
+	"""One comparison of a storefront with the ERP. `drifted` counts listings, `units` is Σ |shown − available|
+	of them, `pending` are differences whose push is on its way, `unknown` products nobody listed."""
+
+	id: str
+	channel: str
+	started: datetime
+	listings: int = 0
+	drifted: int = 0
+	units: Decimal = Decimal(0)
+	pending: int = 0
+	unknown: int = 0
+	finished: datetime | None = None
 
 
 class Erp(Protocol):
@@ -401,17 +568,81 @@ class Erp(Protocol):
 		"""Submitted: cancelled. Draft: deleted, for ERPNext cannot cancel one; Deleted Documents keep it."""
 		...
 
-	# outbound
-	def take_stock_changes(self, limit: int) -> list[str]:
-		"""Removes up to `limit` outbox rows; returns their items, each once. Part of the transaction."""
+	# sold, and not booked yet
+	def known_orders(self, channel: str, external_ids: Sequence[str]) -> dict[str, Record]:
+		"""The records of these orders by external id, as they are committed; nothing is locked."""
 		...
 
-	def listed_items(self, channel: str, item_codes: Sequence[str] | None) -> list[str]:
-		"""Those of the items (all, if None) whose stock the channel shows, bundles of them included."""
+	def save_unbooked(self, sales: Sequence[UnbookedSale]) -> None:
+		"""Keeps what these orders sell, in place of what was kept of them. Until the Sync Log is finished, stock
+		levels are less by it, as far as the order's Sales Order does not say it already. Items whose quantity
+		changes go into the outbox."""
+		...
+
+	def forget_finished_sales(self) -> list[tuple[str, str]]:
+		"""Drops what is kept for entries that are finished; their items go into the outbox.
+
+		:return: the orders (channel, external id)
+		"""
+		...
+
+	# outbound
+	def take_changes(self, limit: int) -> dict[Kind, list[str]]:
+		"""Removes up to `limit` outbox rows; returns their items by kind, each once. Part of the transaction."""
+		...
+
+	def mark_changed(self, kind: Kind, item_codes: Sequence[str], now: datetime) -> None:
+		"""Stamps the listings of the items, in every channel, for those who read what changed since a time.
+		Bundles of the items are meant too where `kind` is "stock"."""
+		...
+
+	def listed_items(self, channel: str, item_codes: Sequence[str]) -> list[str]:
+		"""Those of the items that the channel lists, bundles of them included. A delisted one is listed until the
+		shop was told so, and until it shows 0 of it wherever it was told more."""
+		...
+
+	def listed_after(
+		self, channel: str, after: str | None, limit: int, among: Sequence[str] | None = None
+	) -> list[str]:
+		"""The next items the channel lists, sorted by item code: how a resync walks through all of them. Only a
+		database knows its order of codes in upper and lower case: ask here what comes after an item.
+
+		:param among: only those of these items
+		"""
+		...
+
+	def count_listed(self, channel: str) -> int:
+		"""How many items the channel lists."""
 		...
 
 	def stock_levels(self, channel: Channel, item_codes: Sequence[str]) -> list[ListingLevel]:
 		"""What is available now for every listing and location of the items, in at most six queries."""
+		...
+
+	def listing_prices(self, channel: Channel, item_codes: Sequence[str]) -> list[ListingPrice]:
+		"""What every listing of the items costs today, in a fixed number of queries."""
+		...
+
+	def listing_contents(self, channel: Channel, item_codes: Sequence[str]) -> list[ListingContent]:
+		"""Every listing of the items as the storefront is to show it, in a fixed number of queries."""
+		...
+
+	def save_pushed_prices(self, channel: str, pushed: Sequence[Price], now: datetime) -> None:
+		"""Keeps what the storefront took, and clears the errors of these listings."""
+		...
+
+	def save_pushed_listings(
+		self, channel: str, pushed: Sequence[tuple[Listing, PushResult]], now: datetime
+	) -> None:
+		"""The same for listings; ids the storefront gave are kept too."""
+		...
+
+	def save_not_listed(self, channel: str, reasons: Mapping[str, str | None]) -> None:
+		"""Keeps on each listing why it is not offered, or None where it is. Writes only what differs."""
+		...
+
+	def save_warnings(self, channel: str, warnings: Mapping[str, str | None]) -> None:
+		"""Keeps on each listing what had to be left out of it, or None. Writes only what differs."""
 		...
 
 	def save_pushed(self, channel: str, pushed: Sequence[StockLevel], now: datetime) -> None: ...
@@ -421,12 +652,41 @@ class Erp(Protocol):
 		so that the same number as before is to be sent all the same."""
 		...
 
-	def save_push_errors(self, channel: str, errors: Mapping[str, str]) -> None:
-		"""Error text by listing."""
+	def save_push_errors(self, channel: str, kind: Kind, errors: Mapping[str, str]) -> None:
+		"""Keeps on the listings, by listing, why a feed's row was not taken; until that feed's next row is."""
 		...
 
-	def get_shipment(self, delivery_note: str) -> Shipment | None:
-		"""The Delivery Note as it stands now; None if it does not belong to a channel's order."""
+	def save_shown(self, channel: str, listings: Sequence[str], now: datetime) -> None:
+		"""Keeps on the listings that the storefront showed them."""
+		...
+
+	def not_shown(
+		self, channel: str, since: datetime, after: str | None, limit: int
+	) -> list[tuple[str, str]]:
+		"""The next published listings, with their items, that the storefront did not show since a time although
+		they were there then; sorted by listing."""
+		...
+
+	def save_drift(self, check: DriftCheck, rows: Sequence[Drift]) -> None:
+		"""Keeps the check as it stands and adds rows to it. A check that is finished takes the place of the
+		channel's earlier ones: their rows are dropped, their numbers stay."""
+		...
+
+	def get_shipment(
+		self, doctype: str, name: str, channel: str | None = None, order_id: str | None = None
+	) -> Shipment | None:
+		"""The Delivery Note, or Sales Invoice that updates stock, as it stands now; None if it does not belong
+		to a channel's order. It may ship several orders: what is meant is the shipment of this channel's order,
+		or the first where they are not given."""
 		...
 
 	def get_order_change(self, sales_order: str) -> OrderChange | None: ...
+
+	def get_order_status(self, sales_order: str, channel: str | None = None) -> OrderStatus | None:
+		"""How far an order is; None if there is none, or an amendment took its place. An order of another
+		channel, or of none, goes by the document's name: its own id may mean something else there."""
+		...
+
+	def get_customer(self, customer: str) -> Customer | None:
+		"""The customer with contact and addresses as they stand now, `id` being the ERP's name of it."""
+		...

@@ -10,10 +10,12 @@ import base64
 import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
 
 from commerce_bridge.bridge import signatures
 from commerce_bridge.bridge.channel import Channel, ChannelStatus
+from commerce_bridge.bridge.clock import Now, in_microseconds, utc_now
 from commerce_bridge.bridge.errors import BadRequest, Retryable, Unauthorized
 from commerce_bridge.bridge.protocols import (
 	Answer,
@@ -49,12 +51,14 @@ def receive(
 	transaction: Transaction,
 	now: datetime,
 	authenticated: bool = False,
+	clock: Now = utc_now,
 ) -> Answer:
 	"""Answers a webhook of a channel that exists.
 
 	:param transaction: begins the transaction that the one row is committed in
 	:param authenticated: the caller is a permitted user (API token), no signature is needed
-	:return: 200 `{"log"}` (with `"duplicate": true` for a delivery that is known), 400 with the reason, 401
+	:param clock: read once the row is committed, for `received_at`
+	:return: 200 `{"log", "received_at"}` (with `"duplicate": true` for a delivery that is known), 400 with the reason, 401
 		without a body, 413, 415, or 503 when the database would not take the row
 	"""
 	if len(request.body) > MAX_BODY:
@@ -72,7 +76,9 @@ def receive(
 	except BadRequest as bad:
 		entry, error = _unreadable_entry(channel, request.body, str(bad)), str(bad)
 	recorded = _record(journal, transaction, entry)
-	return _answer(recorded, error)
+	if recorded and not recorded.created:
+		recorded = _record_change(journal, transaction, entry, recorded)
+	return _answer(recorded, error, clock)
 
 
 def unknown_channel(request: WebhookRequest, now: datetime) -> Answer:
@@ -147,12 +153,26 @@ def _record(journal: Journal, transaction: Transaction, entry: NewEntry) -> Reco
 	return None
 
 
-def _answer(recorded: Recorded | None, error: str | None) -> Answer:
+def _record_change(
+	journal: Journal, transaction: Transaction, entry: NewEntry, first: Recorded
+) -> Recorded | None:
+	"""A known id with another body is a row of its own: nothing signed is lost, versions decide what it changes.
+	The same body again is a duplicate, and so is any body once the first one expired."""
+	with transaction():
+		known = journal.payload(first.name)
+	if known is None or known == entry.payload:
+		return first
+	key = hashlib.sha256(f"{entry.dedupe_key}\0{entry.payload}".encode()).hexdigest()
+	return _record(journal, transaction, replace(entry, dedupe_key=key))
+
+
+def _answer(recorded: Recorded | None, error: str | None, clock: Now) -> Answer:
 	if recorded is None:
 		return Answer(503, {"error": "try again"}, {"retry-after": str(RETRY_AFTER_SECONDS)})
 	body: dict[str, object] = {"log": recorded.name}
 	if not recorded.created:
 		body["duplicate"] = True
 	if error:
-		body["error"] = error
-	return Answer(400 if error else 200, body)
+		return Answer(400, body | {"error": error})
+	# Of a duplicate, too: when its first delivery was committed nobody knows, but it was before now.
+	return Answer(200, body | {"received_at": in_microseconds(clock())})

@@ -27,7 +27,7 @@ from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import Misconfigured, Rejected, TotalsDiffer
 from commerce_bridge.bridge.mapping import mapped_values, shipping_target, tax_account, warehouse_of
 from commerce_bridge.bridge.model import Fee, Order, OrderLine, ShippingLine, TaxLine
-from commerce_bridge.bridge.money import quantise_up
+from commerce_bridge.bridge.money import quantise_up, written
 from commerce_bridge.bridge.plan import Amounts, Item, ItemKey, ItemRow, Rounding, TaxRow
 
 ROUNDING = "Rounding difference"
@@ -454,14 +454,15 @@ def _rounding_row(
 	if abs(amount) > channel.tolerance and amount != accepted:
 		document = scale.decimal(scale.units(order.total, "The total") - difference)
 		raise TotalsDiffer(
-			f"Totals differ: the storefront says {order.total} {order.currency}, lines, shipping, fees, discounts "
-			f"and taxes sum to {document} {order.currency} (difference {amount} {order.currency}).",
+			f"Totals differ: the storefront says {written(order.total, order.currency)}, lines, shipping, fees, "
+			f"discounts and taxes sum to {written(document, order.currency)} "
+			f"(difference {written(amount, order.currency)}).",
 			difference=amount,
 		)
 	if not channel.rounding_account:
 		raise Misconfigured(
-			f"A difference of {amount} {order.currency} is to be booked: "
-			"choose a Rounding Account on the channel, then retry.",
+			f"A difference of {written(amount, order.currency)} is to be booked: "
+			f"choose a Rounding Account on channel {channel.name} (tab Orders, section Totals), then retry.",
 			doctype="Channel Settings",
 			document=channel.name,
 			fieldname="rounding_account",

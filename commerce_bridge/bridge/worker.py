@@ -18,6 +18,8 @@ from commerce_bridge.bridge.protocols import Entry, Outcome
 from commerce_bridge.bridge.retry import MAX_ATTEMPTS, delay_before_next
 from commerce_bridge.bridge.world import World
 
+OUT_OF_TIME = "The job ran out of time"
+
 
 def run_once(world: World) -> bool:
 	"""Works on the entry that is longest due.
@@ -37,6 +39,8 @@ def work_on(world: World, entry: Entry) -> None:
 		_attempt(world, entry)
 	except LeaseLost:
 		return  # another worker has it: whatever this one did was rolled back
+	except world.interruptions:
+		_settle(world, entry, _retry_or_fail(world, entry, Retryable(OUT_OF_TIME)))
 	except Retryable as error:
 		_settle(world, entry, _retry_or_fail(world, entry, error))
 	except Rejected as error:

@@ -24,3 +24,7 @@ class World:
 	now: Now
 	uniform: Uniform
 	lease: timedelta = LEASE
+	#: Items of one outbound entry: one set of queries, a few calls. A single change waits for no more than this.
+	items_per_entry: int = 1_000
+	#: What the surroundings raise into a unit of work to stop it, e.g. a queue's time limit: it is tried again.
+	interruptions: tuple[type[Exception], ...] = ()
