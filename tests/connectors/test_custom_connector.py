@@ -8,10 +8,10 @@ import pytest
 
 from commerce_bridge.bridge import signatures
 from commerce_bridge.bridge.channel import Credentials
-from commerce_bridge.bridge.errors import BridgeError, Misconfigured, Rejected, Retryable
-from commerce_bridge.bridge.model import OrderChange, Shipment, ShipmentLine, StockLevel
+from commerce_bridge.bridge.errors import BridgeError, Misconfigured, Rejected, Retryable, TooLarge
+from commerce_bridge.bridge.model import OrderChange, Parcel, Shipment, ShipmentLine, StockLevel
 from commerce_bridge.bridge.protocols import HttpResponse, PushResult, row_key
-from commerce_bridge.connectors.custom import mapper
+from commerce_bridge.connectors.custom import mapper, messages
 from commerce_bridge.connectors.custom.client import retry_after
 from commerce_bridge.connectors.custom.connector import CustomConnector
 from tests.connectors.storefront import (
@@ -56,9 +56,7 @@ SHIPMENT = Shipment(
 	order_id="9001",
 	order_number="WEB-9001",
 	lines=(LINE,),
-	carrier="BlueDart",
-	tracking_number="T1",
-	tracking_url="https://track.example/T1",
+	parcels=(Parcel(carrier="BlueDart", tracking_number="T1", tracking_url="https://track.example/T1"),),
 	shipped_at=NOW,
 )
 CHANGE = OrderChange(order_id="9001", order_number="WEB-9001", kind="cancelled")
@@ -80,6 +78,7 @@ def test_stock_is_one_signed_message_for_the_batch():
 		"type": "stock.updated",
 		"timestamp": "2026-11-20T10:00:00Z",
 		"data": {
+			"as_of": None,
 			"levels": [
 				{
 					"key": "L1|",
@@ -97,35 +96,55 @@ def test_stock_is_one_signed_message_for_the_batch():
 					"location_id": "store-2",
 					"quantity": "2.5",
 				},
-			]
+			],
 		},
 	}
-	mapper.StockUpdated.model_validate(shop.message)
+	messages.StockUpdated.model_validate(shop.message)
+
+
+def test_stock_is_as_old_as_the_level_read_first():
+	shop = Shop()
+	moments = (NOW + timedelta(microseconds=5), NOW)
+	shop.connector.push_stock([level(listing=str(moment), as_of=moment) for moment in moments])
+	assert shop.message["data"]["as_of"] == "2026-11-20T10:00:00.000000Z"
+	messages.StockUpdated.model_validate(shop.message)
+	shop.connector.push_stock([level(as_of=NOW), level(listing="L2")])
+	assert shop.message["data"]["as_of"] is None
 
 
 def test_a_shipment_and_its_cancellation():
 	shop = Shop()
 	assert shop.connector.push_shipment(SHIPMENT) == PushResult("DN-1")
-	mapper.ShipmentUpserted.model_validate(shop.message)
+	messages.ShipmentUpserted.model_validate(shop.message)
 	assert shop.message["data"] == {
 		"id": "DN-1",
 		"order_id": "9001",
 		"order_number": "WEB-9001",
-		"lines": [{"order_line_id": "l1", "sku": "A", "quantity": "2", "serials": ["S1"]}],
+		"lines": [{"order_line_id": "l1", "sku": "A", "quantity": "2", "serials": ["S1"], "returned": "0"}],
 		"carrier": "BlueDart",
 		"tracking_number": "T1",
 		"tracking_url": "https://track.example/T1",
+		"parcels": [
+			{
+				"carrier": "BlueDart",
+				"tracking_number": "T1",
+				"tracking_url": "https://track.example/T1",
+				"delivered": False,
+			}
+		],
+		"status": "shipped",
 		"shipped_at": "2026-11-20T10:00:00Z",
+		"delivered_at": None,
 	}
 	shop.connector.push_shipment(SHIPMENT.model_copy(update={"cancelled": True, "shipped_at": None}))
-	mapper.ShipmentCancelled.model_validate(shop.message)
+	messages.ShipmentCancelled.model_validate(shop.message)
 	assert shop.message["type"] == "shipment.cancelled"
 
 
 def test_an_order_change():
 	shop = Shop()
 	assert shop.connector.push_order_change(CHANGE) == PushResult("9001")
-	mapper.OrderChanged.model_validate(shop.message)
+	messages.OrderChanged.model_validate(shop.message)
 
 
 def test_both_secrets_sign_while_one_replaces_the_other():
@@ -155,9 +174,9 @@ def test_each_row_has_its_own_result():
 
 
 def test_a_row_that_fails_for_good():
-	answer = json_answer({"results": [{"key": "DN-1", "error": "order is archived", "external_id": 5}]})
+	answer = json_answer({"results": [{"key": "DN-1", "error": "order is archived", "product_id": 5}]})
 	assert Shop(answer).connector.push_shipment(SHIPMENT) == PushResult(
-		"DN-1", "order is archived", False, "5"
+		"DN-1", "order is archived", False, product_id="5"
 	)
 
 
@@ -189,7 +208,8 @@ def test_an_answer_that_cannot_be_read_is_tried_again(body: bytes):
 	[
 		*[(status, Retryable) for status in (408, 425, 429, 500, 502, 503, 504, 599)],
 		*[(status, Misconfigured) for status in (301, 302, 307, 308, 401, 403, 404, 410)],
-		*[(status, Rejected) for status in (400, 405, 409, 413, 415, 422)],
+		*[(status, Rejected) for status in (400, 405, 409, 415, 422)],
+		(413, TooLarge),
 	],
 )
 def test_what_a_status_means(status: int, error: type[BridgeError]):

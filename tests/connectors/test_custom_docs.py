@@ -8,16 +8,20 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import reduce
+from operator import or_
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import TypeAdapter
 
 from commerce_bridge.bridge import signatures
-from commerce_bridge.bridge.protocols import WebhookRequest
-from commerce_bridge.connectors.custom import mapper, webhook
+from commerce_bridge.bridge.protocols import ShownPage, WebhookRequest
+from commerce_bridge.connectors.custom import mapper, messages, webhook
+from commerce_bridge.connectors.custom.client import SHOWN_PAGE_SIZE
 from commerce_bridge.connectors.custom.connector import CustomConnector
 from tests.connectors.storefront import CHANNEL, CREDENTIALS, SECRET, RecordingTransport, message
 
@@ -100,7 +104,7 @@ def test_the_javascript_snippet_sends_what_we_accept():
 	assert event.data.note == "ü 日本"
 
 
-OUTGOING = TypeAdapter(mapper.StockUpdated | mapper.ShipmentUpserted | mapper.OrderChanged | mapper.Ping)
+OUTGOING = TypeAdapter(reduce(or_, messages.OUTGOING))
 MESSAGES = [example for example in map(json.loads, blocks("json")) if "type" in example]
 
 
@@ -113,13 +117,10 @@ def test_every_example_is_a_valid_message(example: dict):
 
 
 def test_the_examples_show_every_type_and_an_order_whose_sum_is_right():
-	assert {example["type"] for example in MESSAGES} == {
-		*webhook.SUPPORTED,
-		"stock.updated",
-		"shipment.upserted",
-		"order.changed",
-		"ping",
-	}
+	outgoing = {get_args(message.model_fields["type"].annotation)[0] for message in messages.OUTGOING}
+	# a shipment that is taken back has the data of one that is not
+	expected = {*webhook.SUPPORTED, *outgoing} - {"shipment.cancelled"}
+	assert {example["type"] for example in MESSAGES} == expected
 	order = mapper.parse("order.upserted", json.dumps(MESSAGES[0])).data
 	assert order.total == sum(line.total for line in order.lines) + sum(
 		line.amount for line in order.shipping
@@ -154,6 +155,29 @@ def test_the_tables_name_every_field_and_whether_it_is_required(heading: str, mo
 
 def test_the_table_of_customers_covers_both_kinds():
 	assert set(fields_in("Customer")) == set(mapper.WireKnownCustomer.model_fields)
+
+
+def test_the_table_of_listings_names_every_field():
+	assert set(fields_in("Listing")) == set(messages.SentListing.model_fields)
+
+
+@pytest.mark.parametrize(
+	("key", "read"), [("levels", mapper.read_levels), ("products", mapper.read_products)]
+)
+def test_the_pages_of_what_is_shown_can_be_read(key: str, read: Callable[[dict], ShownPage]):
+	[page] = [example for example in map(json.loads, blocks("json")) if key in example]
+	assert read(page).rows[0].sku == "PHONE-A"
+
+
+def test_the_limits_are_those_of_the_connector():
+	for kind, most in (
+		("stock.updated", CustomConnector.batch_size),
+		("price.updated", CustomConnector.batch_size),
+		("listing.upserted", CustomConnector.listing_batch_size),
+	):
+		assert re.search(rf"\*\*`{kind}`\*\*, at most {most} \w+ at once", DOCUMENT)
+	for what in ("stock", "catalog"):
+		assert f"/{what}?limit={SHOWN_PAGE_SIZE}&" in DOCUMENT
 
 
 def test_the_test_vectors():

@@ -22,7 +22,7 @@ from commerce_bridge.bridge.model import (
 	ShippingLine,
 	TaxLine,
 )
-from commerce_bridge.connectors.custom import mapper
+from commerce_bridge.connectors.custom import mapper, messages
 from tests.connectors.storefront import message, order
 
 UPDATED = datetime(2026, 11, 20, 9, 30, tzinfo=timezone.utc)
@@ -420,16 +420,20 @@ def test_the_schema_describes_every_message_both_ways():
 		if "const" in definition.get("properties", {}).get("type", {})
 	}
 	assert sorted(types.values()) == [
+		"customer.updated",
 		"customer.upserted",
+		"listing.upserted",
 		"order.cancelled",
 		"order.changed",
+		"order.status_changed",
 		"order.upserted",
 		"ping",
+		"price.updated",
 		"shipment.cancelled",
 		"shipment.upserted",
 		"stock.updated",
 	]
-	for side, count in (("Incoming", 3), ("Outgoing", 5)):
+	for side, count in (("Incoming", 3), ("Outgoing", 9)):
 		references = [option["$ref"] for option in schema["$defs"][side]["oneOf"]]
 		assert len(references) == count and all(ref.removeprefix("#/$defs/") in types for ref in references)
 	assert all(ref.removeprefix("#/$defs/") in schema["$defs"] for ref in references_in(schema))
@@ -468,4 +472,4 @@ def test_the_schema_says_what_the_reader_demands():
 	[("3.000", "3"), ("2.50", "2.5"), ("100", "100"), ("1E+2", "100"), ("0", "0"), ("0.00", "0")],
 )
 def test_plain_numbers(number: str, text: str):
-	assert mapper.plain(Decimal(number)) == text
+	assert messages.plain(Decimal(number)) == text

@@ -7,23 +7,28 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from commerce_bridge.bridge import strict_json
 from commerce_bridge.bridge.channel import Channel, Credentials
 from commerce_bridge.bridge.clock import Now
-from commerce_bridge.bridge.errors import BadRequest, Misconfigured, Rejected, Retryable
+from commerce_bridge.bridge.errors import BadRequest, Misconfigured, Rejected, Retryable, TooLarge
 from commerce_bridge.bridge.protocols import HttpResponse, PushResult, Transport
 from commerce_bridge.bridge.signatures import signed_headers
-from commerce_bridge.connectors.custom.mapper import rfc3339
+from commerce_bridge.connectors.custom.messages import rfc3339
 
 PAGE_SIZE = 100
+SHOWN_PAGE_SIZE = 250
 _MAX_DELAY = timedelta(days=1)
 #: Try again later: timeout, too early, too many, and whatever is the server's own fault.
 _RETRYABLE = frozenset({408, 425, 429})
 #: The address or the secret is wrong: the same message will be refused again until someone changes a setting.
 _MISCONFIGURED = frozenset({401, 403, 404, 410})
+#: What a storefront answers to a read that it does not offer.
+_ABSENT = (404, 405, 501)
+#: Longer than any "OK": a page of an error or of a login, with status 200.
+_LONGEST_OK = 64
 
 
 class CustomClient:
@@ -48,15 +53,20 @@ class CustomClient:
 	def orders(self, cursor: str | None) -> dict[str, Any] | None:
 		"""A page of orders changed since the cursor; None where the storefront does not offer it."""
 		query = {"limit": str(PAGE_SIZE)} | ({"since": cursor} if cursor else {})
-		return self._get(self._url("/orders", query), absent=(404, 405, 501))
+		return self._get(self._url("/orders", query))
 
 	def order(self, external_id: str) -> dict[str, Any] | None:
 		"""One order as it stands now; None where the storefront has none, or does not offer it."""
-		return self._get(self._url("/orders/" + quote(external_id, safe="")), absent=(404, 405, 501))
+		return self._get(self._url("/orders/" + quote(external_id, safe="")))
 
-	def _get(self, url: str, absent: Sequence[int]) -> dict[str, Any] | None:
+	def shown(self, what: Literal["stock", "catalog"], cursor: str | None) -> dict[str, Any] | None:
+		"""A page of what the storefront shows; None where it does not offer it."""
+		query = {"limit": str(SHOWN_PAGE_SIZE)} | ({"cursor": cursor} if cursor else {})
+		return self._get(self._url(f"/{what}", query))
+
+	def _get(self, url: str) -> dict[str, Any] | None:
 		response = self._send("GET", url, b"", self._now())
-		if response.status in absent:
+		if response.status in _ABSENT:
 			return None
 		return read_json(self._accepted(response))
 
@@ -92,6 +102,8 @@ class CustomClient:
 				f"The storefront answered {status}: check the address and the webhook secret on both sides",
 				"webhook_secret" if status in (401, 403) else "store_url",
 			)
+		if status == 413:
+			raise TooLarge("The storefront answered 413: the message is too large for it")
 		raise Rejected(f"The storefront refused the message with {status}")
 
 	def _misconfigured(self, message: str, fieldname: str) -> Misconfigured:
@@ -133,8 +145,7 @@ def http_date(value: str) -> datetime | None:
 
 
 def _answered_rows(response: HttpResponse) -> dict[str, dict[str, Any]]:
-	# Many a handler answers "OK" or nothing at all; only what calls itself JSON is read as such.
-	if not response.body.strip() or "json" not in response.headers.get("content-type", ""):
+	if _is_nothing(response):
 		return {}
 	rows = read_json(response).get("results")
 	if rows is None:
@@ -144,14 +155,34 @@ def _answered_rows(response: HttpResponse) -> dict[str, dict[str, Any]]:
 	return {row["key"]: row for row in rows if isinstance(row.get("key"), str)}
 
 
+def _is_nothing(response: HttpResponse) -> bool:
+	"""Whether the answer says nothing but "OK": many a handler does, or has no body at all.
+
+	:raises Retryable: for a page: an error or a login may well come with status 200
+	"""
+	body = response.body.strip()
+	if not body:
+		return True
+	if "json" in response.headers.get("content-type", "") or body[:1] in (b"{", b"["):
+		return False
+	if body.startswith(b"<") or len(body) > _LONGEST_OK or not body.isascii():
+		raise Retryable("The storefront answered with a page instead of JSON: it may not have taken anything")
+	return True
+
+
 def _row_result(key: str, row: Mapping[str, Any]) -> PushResult:
-	error, external_id = row.get("error"), row.get("external_id")
+	error = row.get("error")
 	return PushResult(
 		key=key,
 		error=_one_line(error) if error else None,
 		retry=row.get("retry") is True,
-		external_id=str(external_id) if external_id else None,
+		product_id=_id(row.get("product_id")),
+		variant_id=_id(row.get("variant_id")),
 	)
+
+
+def _id(value: Any) -> str | None:
+	return str(value) if value else None
 
 
 def _one_line(error: Any) -> str:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from commerce_bridge.bridge import signatures, strict_json
 from commerce_bridge.bridge.channel import Channel, Credentials
 from commerce_bridge.bridge.clock import Now, utc_now
 from commerce_bridge.bridge.errors import BridgeError, Retryable
-from commerce_bridge.bridge.model import Event, OrderChange, Shipment, StockLevel
+from commerce_bridge.bridge.model import (
+	Customer,
+	Event,
+	Listing,
+	OrderChange,
+	OrderStatus,
+	Price,
+	Shipment,
+	StockLevel,
+)
 from commerce_bridge.bridge.protocols import (
 	Answer,
 	Check,
@@ -19,11 +28,12 @@ from commerce_bridge.bridge.protocols import (
 	Incoming,
 	Page,
 	PushResult,
+	ShownPage,
 	Transport,
 	WebhookRequest,
 	row_key,
 )
-from commerce_bridge.connectors.custom import mapper, webhook
+from commerce_bridge.connectors.custom import mapper, messages, webhook
 from commerce_bridge.connectors.custom.client import CustomClient, http_date, row_results
 
 #: How far the shop's clock may be off before the pre-flight check says so; signatures end at 300 s.
@@ -35,6 +45,7 @@ class CustomConnector:
 
 	platform = "custom"
 	batch_size = 250
+	listing_batch_size = 50
 
 	def __init__(self, channel: Channel, credentials: Credentials, transport: Transport, now: Now = utc_now):
 		self._channel = channel
@@ -80,23 +91,65 @@ class CustomConnector:
 			cursor, more = page.cursor, page.more
 			yield page
 
+	def shown_stock(self, cursor: str | None) -> ShownPage | None:
+		"""`GET …/stock?cursor=<cursor>`; None where the storefront answers 404."""
+		return self._shown("stock", cursor, mapper.read_levels)
+
+	def shown_catalog(self, cursor: str | None) -> ShownPage | None:
+		"""`GET …/catalog?cursor=<cursor>`; None where the storefront answers 404."""
+		return self._shown("catalog", cursor, mapper.read_products)
+
+	def _shown(
+		self,
+		what: Literal["stock", "catalog"],
+		cursor: str | None,
+		read: Callable[[Mapping[str, Any]], ShownPage],
+	) -> ShownPage | None:
+		answer = self._client.shown(what, cursor)
+		if answer is None:
+			return None
+		page = read(answer)
+		if page.cursor is not None and page.cursor == cursor:
+			raise Retryable(f"The storefront's {what} has another page, but its cursor does not move")
+		return page
+
 	# --- outbound ---
 
 	def push_stock(self, levels: Sequence[StockLevel]) -> list[PushResult]:
 		"""One `stock.updated` for the whole batch."""
-		response = self._client.post("stock.updated", mapper.stock_data(levels))
+		response = self._client.post("stock.updated", messages.stock_data(levels))
 		return row_results(response, [row_key(level) for level in levels])
+
+	def push_prices(self, prices: Sequence[Price]) -> list[PushResult]:
+		"""One `price.updated` for the whole batch."""
+		response = self._client.post("price.updated", messages.price_data(prices))
+		return row_results(response, [price.listing for price in prices])
+
+	def push_listings(self, listings: Sequence[Listing]) -> list[PushResult]:
+		"""One `listing.upserted` for the whole batch."""
+		response = self._client.post("listing.upserted", messages.listing_data(listings))
+		return row_results(response, [listing.listing for listing in listings])
 
 	def push_shipment(self, shipment: Shipment) -> PushResult:
 		"""`shipment.upserted`, or `shipment.cancelled` to take an earlier one back."""
 		topic = "shipment.cancelled" if shipment.cancelled else "shipment.upserted"
-		response = self._client.post(topic, mapper.shipment_data(shipment))
+		response = self._client.post(topic, messages.shipment_data(shipment))
 		return row_results(response, [shipment.id])[0]
 
 	def push_order_change(self, change: OrderChange) -> PushResult:
 		"""`order.changed`."""
-		response = self._client.post("order.changed", mapper.order_change_data(change))
+		response = self._client.post("order.changed", messages.order_change_data(change))
 		return row_results(response, [change.order_id])[0]
+
+	def push_order_status(self, status: OrderStatus) -> PushResult:
+		"""`order.status_changed`."""
+		response = self._client.post("order.status_changed", messages.order_status_data(status))
+		return row_results(response, [status.order_id])[0]
+
+	def push_customer(self, customer: Customer) -> PushResult:
+		"""`customer.updated`."""
+		response = self._client.post("customer.updated", messages.customer_data(customer))
+		return row_results(response, [customer.id or ""])[0]
 
 	# --- set-up ---
 

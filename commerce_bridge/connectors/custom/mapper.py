@@ -1,7 +1,8 @@
-"""The custom storefront's contract as models, and the way from them to the canonical model and back.
+"""What a custom storefront sends, as models, and the way from them to the canonical model.
 
-The field tables in docs/custom-storefront-api.md and the JSON Schema (`schema`) describe these models. Keys
-that are not named here are allowed everywhere; those of an order, a line or a customer are kept in `custom`.
+What it gets is in `messages.py`. The field tables in docs/custom-storefront-api.md and the JSON Schema
+(`schema`) describe these models. Keys that are not named here are allowed everywhere; those of an order, a
+line or a customer are kept in `custom`.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from pydantic.json_schema import models_json_schema
 from pydantic_core import PydanticCustomError
 
 from commerce_bridge.bridge import model, strict_json
-from commerce_bridge.bridge.errors import BadRequest, Rejected
-from commerce_bridge.bridge.protocols import row_key
+from commerce_bridge.bridge.errors import BadRequest, Rejected, Retryable
+from commerce_bridge.bridge.protocols import ShownPage
+from commerce_bridge.connectors.custom.messages import DECIMAL_PATTERN, OUTGOING
 from commerce_bridge.connectors.custom.webhook import Envelope, open_envelope
 
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -38,9 +40,7 @@ CANCELLED_STATUSES = frozenset({"cancelled", "canceled"})
 
 # --- types -----------------------------------------------------------------------------------------------
 
-#: Twelve digits before the point and nine behind it: what ERPNext's decimal(21,9) columns hold.
-_DECIMAL_PATTERN = r"-?[0-9]{1,12}(\.[0-9]{1,9})?"
-_DECIMAL = re.compile(_DECIMAL_PATTERN)
+_DECIMAL = re.compile(DECIMAL_PATTERN)
 _INTEGER_LIMIT = 10**12
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YEARS = range(1970, 2201)
@@ -95,7 +95,7 @@ def _day(value: Any) -> date:
 
 
 def _decimal_schema(read: Callable[[Any], Decimal], sign: str, **integer: int) -> Any:
-	text = {"type": "string", "pattern": f"^{_DECIMAL_PATTERN.replace('-?', sign)}$"}
+	text = {"type": "string", "pattern": f"^{DECIMAL_PATTERN.replace('-?', sign)}$"}
 	return Annotated[
 		Decimal, PlainValidator(read), WithJsonSchema({"anyOf": [text, {"type": "integer", **integer}]})
 	]
@@ -111,6 +111,7 @@ Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_l
 Code = Annotated[str, StringConstraints(strip_whitespace=True, max_length=140)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000)]
 Note = Annotated[str, StringConstraints(max_length=20_000)]
+Cursor = Annotated[str, StringConstraints(max_length=1_000)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$")]
 Version = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
@@ -250,6 +251,34 @@ class WireCancellation(Wire):
 	reason: Text | None = None
 
 
+class WireShownLevel(Wire):
+	"""What the shop shows of a product at a location now; below 0 where it sold more than it had."""
+
+	sku: Code | None = None
+	product_id: Code | None = None
+	variant_id: Code | None = None
+	location_id: Code | None = None
+	quantity: Number
+
+
+class WireShownProduct(Wire):
+	sku: Code | None = None
+	product_id: Code | None = None
+	variant_id: Code | None = None
+	barcode: Code | None = None
+	title: Text | None = None
+
+
+class WireLevels(Wire):
+	levels: _items_schema(WireShownLevel, 10_000)
+	cursor: Cursor | None = None
+
+
+class WireProducts(Wire):
+	products: _items_schema(WireShownProduct, 10_000)
+	cursor: Cursor | None = None
+
+
 class OrderUpserted(Wire):
 	"""The order as it stands now, the whole of it."""
 
@@ -274,91 +303,9 @@ class CustomerUpserted(Wire):
 	data: WireKnownCustomer
 
 
-# --- what a storefront gets ------------------------------------------------------------------------------
-
-Plain = Annotated[str, StringConstraints(pattern=rf"^{_DECIMAL_PATTERN}$")]
-
-
-class Sent(BaseModel):
-	model_config = ConfigDict(extra="forbid")
-
-
-class SentLevel(Sent):
-	"""What may be sold of a listing at a location: absolute, never a delta."""
-
-	key: str
-	sku: str
-	product_id: str | None
-	variant_id: str | None
-	location_id: str | None
-	quantity: Plain
-
-
-class SentLevels(Sent):
-	levels: list[SentLevel]
-
-
-class SentShipmentLine(Sent):
-	order_line_id: str | None
-	sku: str
-	quantity: Plain
-	serials: list[str]
-
-
-class SentShipment(Sent):
-	id: str
-	order_id: str
-	order_number: str
-	lines: list[SentShipmentLine]
-	carrier: str | None
-	tracking_number: str | None
-	tracking_url: str | None
-	shipped_at: str | None
-
-
-class SentOrderChange(Sent):
-	order_id: str
-	order_number: str
-	kind: Literal["cancelled", "edited"]
-	lines: list[SentShipmentLine]
-
-
-class Nothing(Sent):
-	pass
-
-
-class StockUpdated(Sent):
-	type: Literal["stock.updated"]
-	timestamp: str
-	data: SentLevels
-
-
-class ShipmentUpserted(Sent):
-	type: Literal["shipment.upserted"]
-	timestamp: str
-	data: SentShipment
-
-
-class ShipmentCancelled(Sent):
-	type: Literal["shipment.cancelled"]
-	timestamp: str
-	data: SentShipment
-
-
-class OrderChanged(Sent):
-	type: Literal["order.changed"]
-	timestamp: str
-	data: SentOrderChange
-
-
-class Ping(Sent):
-	type: Literal["ping"]
-	timestamp: str
-	data: Nothing
-
+# --- the schema ------------------------------------------------------------------------------------------
 
 INCOMING = (OrderUpserted, OrderCancelled, CustomerUpserted)
-OUTGOING = (StockUpdated, ShipmentUpserted, ShipmentCancelled, OrderChanged, Ping)
 
 
 def schema() -> dict[str, Any]:
@@ -424,20 +371,61 @@ def _validated(wire: type[AnyWire], envelope: Envelope) -> AnyWire:
 		raise Rejected(_problems(error)) from None
 
 
-def _problems(error: ValidationError) -> str:
+def _problems(error: ValidationError, root: str = "data") -> str:
 	found = error.errors(include_url=False, include_context=False, include_input=False)
-	shown = [f"{_path(problem['loc'])}: {_sentence(problem['msg'])}" for problem in found[:PROBLEMS_SHOWN]]
+	shown = [
+		f"{_path(root, problem['loc'])}: {_sentence(problem['msg'])}" for problem in found[:PROBLEMS_SHOWN]
+	]
 	if len(found) > PROBLEMS_SHOWN:
 		shown.append(f"and {len(found) - PROBLEMS_SHOWN} more")
 	return "; ".join(shown)
 
 
-def _path(location: Iterable[str | int]) -> str:
-	return "data" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+def _path(root: str, location: Iterable[str | int]) -> str:
+	return root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
 
 
 def _sentence(message: str) -> str:
 	return _PYDANTIC_SUBJECT.sub("must", message).replace("Field required", "is required")
+
+
+def read_levels(answer: Mapping[str, Any]) -> ShownPage:
+	"""A page of the shop's stock. Raises `Retryable`: a page that cannot be read is a fault that passes."""
+	page = _page(WireLevels, answer)
+	return ShownPage(tuple(map(_shown_level, page.levels)), page.cursor or None)
+
+
+def read_products(answer: Mapping[str, Any]) -> ShownPage:
+	"""A page of the shop's catalog. Raises `Retryable`."""
+	page = _page(WireProducts, answer)
+	return ShownPage(tuple(map(_shown_product, page.products)), page.cursor or None)
+
+
+def _page(wire: type[AnyWire], answer: Mapping[str, Any]) -> AnyWire:
+	try:
+		return wire.__pydantic_validator__.validate_python(answer)
+	except ValidationError as error:
+		raise Retryable(f"The storefront's page cannot be read: {_problems(error, 'page')}") from None
+
+
+def _shown_level(wire: WireShownLevel) -> model.ShownLevel:
+	return model.ShownLevel(
+		sku=wire.sku or None,
+		product_id=wire.product_id or None,
+		variant_id=wire.variant_id or None,
+		location_id=wire.location_id or None,
+		quantity=wire.quantity,
+	)
+
+
+def _shown_product(wire: WireShownProduct) -> model.ShownProduct:
+	return model.ShownProduct(
+		sku=wire.sku or None,
+		product_id=wire.product_id or None,
+		variant_id=wire.variant_id or None,
+		barcode=wire.barcode or None,
+		title=wire.title or None,
+	)
 
 
 def to_order(wire: WireOrder) -> model.Order:
@@ -577,70 +565,3 @@ _NO_ADDRESS = model.Address()
 def _custom(wire: WireOrder | WireLine | WireCustomer) -> dict[str, Any]:
 	unknown = wire.__pydantic_extra__
 	return {**unknown, **wire.custom} if unknown else wire.custom
-
-
-# --- from the canonical model to the wire ----------------------------------------------------------------
-
-
-def stock_data(levels: Iterable[model.StockLevel]) -> dict[str, Any]:
-	"""The data of `stock.updated`."""
-	return {
-		"levels": [
-			{
-				"key": row_key(level),
-				"sku": level.sku,
-				"product_id": level.product_id,
-				"variant_id": level.variant_id,
-				"location_id": level.location_id,
-				"quantity": plain(level.quantity),
-			}
-			for level in levels
-		]
-	}
-
-
-def shipment_data(shipment: model.Shipment) -> dict[str, Any]:
-	"""The data of `shipment.upserted` and `shipment.cancelled`."""
-	return {
-		"id": shipment.id,
-		"order_id": shipment.order_id,
-		"order_number": shipment.order_number,
-		"lines": _sent_lines(shipment.lines),
-		"carrier": shipment.carrier,
-		"tracking_number": shipment.tracking_number,
-		"tracking_url": shipment.tracking_url,
-		"shipped_at": rfc3339(shipment.shipped_at) if shipment.shipped_at else None,
-	}
-
-
-def order_change_data(change: model.OrderChange) -> dict[str, Any]:
-	"""The data of `order.changed`."""
-	return {
-		"order_id": change.order_id,
-		"order_number": change.order_number,
-		"kind": change.kind,
-		"lines": _sent_lines(change.lines),
-	}
-
-
-def _sent_lines(lines: Iterable[model.ShipmentLine]) -> list[dict[str, Any]]:
-	return [
-		{
-			"order_line_id": line.order_line_id,
-			"sku": line.sku,
-			"quantity": plain(line.quantity),
-			"serials": list(line.serials),
-		}
-		for line in lines
-	]
-
-
-def plain(number: Decimal) -> str:
-	"""A number without exponent and needless zeros: "3", "2.5"."""
-	text = format(number, "f")
-	return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def rfc3339(time: datetime) -> str:
-	"""A time in UTC with a Z, to the second or as precise as it is."""
-	return time.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
