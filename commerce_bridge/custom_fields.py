@@ -70,9 +70,30 @@ SERIAL_NO = [
 		"description": "Result of the IMEI or lock check.",
 	},
 	{
+		"fieldname": "cb_sales_order",
+		"fieldtype": "Link",
+		"label": "Promised To",
+		"options": "Sales Order",
+		"insert_after": "cb_identifier_status",
+		"read_only": 1,
+		"no_copy": 1,
+		"search_index": 1,
+		"description": "The order this very unit was sold to and that has not been delivered yet.",
+	},
+	{
+		"fieldname": "cb_sales_order_item",
+		"fieldtype": "Data",
+		"label": "Promised To Row",
+		"insert_after": "cb_sales_order",
+		"hidden": 1,
+		"read_only": 1,
+		"no_copy": 1,
+		"print_hide": 1,
+	},
+	{
 		"fieldname": "cb_recommerce_column",
 		"fieldtype": "Column Break",
-		"insert_after": "cb_identifier_status",
+		"insert_after": "cb_sales_order_item",
 	},
 	{
 		"fieldname": "cb_buyback_source",
@@ -255,6 +276,8 @@ ORDER = [
 		"label": "Carrier",
 		"insert_after": "cb_column",
 		"allow_on_submit": 1,
+		"description": "A Carrier by name or alias; the storefront gets its own spelling of it. Any other text "
+		"goes out as it is.",
 	},
 	{
 		"fieldname": "cb_tracking_number",
@@ -262,6 +285,7 @@ ORDER = [
 		"label": "Tracking Number",
 		"insert_after": "cb_carrier",
 		"allow_on_submit": 1,
+		"description": "Entered or changed after submit, it is told to the storefront again.",
 	},
 	{
 		"fieldname": "cb_tracking_url",
@@ -270,6 +294,50 @@ ORDER = [
 		"options": "URL",
 		"insert_after": "cb_tracking_number",
 		"allow_on_submit": 1,
+		"description": "Left empty, it is made from the carrier's template.",
+	},
+]
+
+# Of Delivery Note and Sales Invoice, behind the fields of the order. Not copied: a return, or the invoice of a
+# delivery, has parcels of its own or none.
+SHIPPED = [
+	{
+		"fieldname": "cb_delivery_status",
+		"fieldtype": "Select",
+		"label": "Delivery Status",
+		"options": "\nIn Transit\nDelivered\nReturned\nLost",
+		"insert_after": "cb_tracking_url",
+		"allow_on_submit": 1,
+		"no_copy": 1,
+		"description": "Where the parcels are. What a Shipment of ERPNext says of them counts first.",
+	},
+	{
+		"fieldname": "cb_delivered_at",
+		"fieldtype": "Datetime",
+		"label": "Delivered At",
+		"insert_after": "cb_delivery_status",
+		"allow_on_submit": 1,
+		"no_copy": 1,
+		"depends_on": "eval:doc.cb_delivery_status == 'Delivered' || doc.cb_delivered_at",
+		"description": "Left empty, it is the time of saving.",
+	},
+	{
+		"fieldname": "cb_parcels_section",
+		"fieldtype": "Section Break",
+		"label": "Storefront: Parcels",
+		"insert_after": "cb_delivered_at",
+		"collapsible": 1,
+		"collapsible_depends_on": "eval:(doc.cb_parcels || []).length",
+	},
+	{
+		"fieldname": "cb_parcels",
+		"fieldtype": "Table",
+		"label": "Parcels",
+		"options": "Delivery Parcel",
+		"insert_after": "cb_parcels_section",
+		"allow_on_submit": 1,
+		"no_copy": 1,
+		"description": "For more than one parcel. With rows here, carrier and tracking above do not count.",
 	},
 ]
 
@@ -323,8 +391,8 @@ CUSTOM_FIELDS: dict[str, list[dict[str, Any]]] = {
 	"Item": ITEM,
 	"Warehouse": WAREHOUSE,
 	"Sales Order": order_fields("more_info"),
-	"Delivery Note": order_fields("more_info_tab"),
-	"Sales Invoice": order_fields("more_info_tab"),
+	"Delivery Note": [*order_fields("more_info_tab"), *SHIPPED],
+	"Sales Invoice": [*order_fields("more_info_tab"), *SHIPPED],
 	"Sales Order Item": ORDER_ROW,
 	"Delivery Note Item": ORDER_ROW,
 	"Sales Invoice Item": ORDER_ROW,

@@ -35,6 +35,50 @@ CONDITION_GRADES: tuple[dict[str, Any], ...] = (
 		"r2_cosmetic": "C1-C2",
 	},
 )
+INDEXES = {
+	"Delivery Note": ["cb_channel", "modified"],
+	"Sales Invoice": ["cb_channel", "modified"],
+	"Sales Order": ["cb_channel", "modified"],
+	"Contact Email": ["email_id", "parent"],
+	"Contact Phone": ["phone", "parent"],
+	"Shipment Delivery Note": ["delivery_note", "parent"],
+}
+# Addresses of the carriers' own public pages. The spellings are those Shopify knows tracking pages for, in exactly
+# this case; it has none for Shiprocket, which sells the services of others.
+# https://shopify.dev/docs/api/admin-graphql/latest/objects/FulfillmentTrackingInfo
+CARRIERS: tuple[dict[str, Any], ...] = (
+	{
+		"carrier_name": "FedEx",
+		"aliases": "Federal Express\nFed Ex",
+		"tracking_url": "https://www.fedex.com/fedextrack/?trknbr={tracking_number}",
+		"shopify": "FedEx",
+	},
+	{
+		"carrier_name": "DHL",
+		"aliases": "DHL Express",
+		"tracking_url": "https://www.dhl.com/en/express/tracking.html?AWB={tracking_number}",
+		"shopify": "DHL Express",
+	},
+	{
+		"carrier_name": "UPS",
+		"aliases": "United Parcel Service",
+		"tracking_url": "https://www.ups.com/track?loc=en_US&tracknum={tracking_number}",
+		"shopify": "UPS",
+	},
+	{
+		"carrier_name": "USPS",
+		"aliases": "US Postal Service\nUnited States Postal Service",
+		"tracking_url": "https://tools.usps.com/go/TrackConfirmAction?tLabels={tracking_number}",
+		"shopify": "USPS",
+	},
+	{
+		"carrier_name": "BlueDart",
+		"aliases": "Blue Dart\nBlue Dart Express",
+		"tracking_url": "https://www.bluedart.com/trackdartresultthirdparty?trackFor=0&trackNo={tracking_number}",
+		"shopify": "Bluedart",
+	},
+	{"carrier_name": "Shiprocket", "tracking_url": "https://shiprocket.co/tracking/{tracking_number}"},
+)
 GRADE_DEFAULTS = {"sellable": 1, "default_warranty_months": 12, "min_battery": 80}
 
 
@@ -44,6 +88,26 @@ def after_install() -> None:
 	create_custom_fields(custom_fields())
 	add_permissions()
 	add_condition_grades()
+	add_carriers()
+	add_indexes()
+
+
+def after_migrate() -> None:
+	"""Hook: fields and indexes a new version brings. A field that is there stays as the merchant made it."""
+	create_custom_fields(custom_fields(), update=False)
+	add_indexes()
+
+
+def add_indexes() -> None:
+	"""What buyers are looked up by, which Frappe does not index. Two columns each: migrations drop an index of one
+	column whose field does not ask for it."""
+	for doctype, columns in INDEXES.items():
+		frappe.db.add_index(doctype, columns, index_name(columns))
+
+
+def index_name(columns: list[str]) -> str:
+	"""What an index of ours on these columns is called, so that it is found again."""
+	return f"commerce_bridge_{'_'.join(columns)}"
 
 
 def add_roles() -> None:
@@ -74,6 +138,17 @@ def add_condition_grades() -> None:
 			continue
 		doc = frappe.get_doc({"doctype": "Condition Grade", "rank": rank, **GRADE_DEFAULTS, **grade})
 		doc.insert(ignore_permissions=True)
+
+
+def add_carriers() -> None:
+	"""Seeds the carriers that are not there; never touches one that is."""
+	for seed in CARRIERS:
+		if frappe.db.exists("Carrier", seed["carrier_name"]):
+			continue
+		spelling = seed.get("shopify")
+		spellings = [{"platform": "shopify", "spelling": spelling}] if spelling else []
+		doc = {**seed, "doctype": "Carrier", "spellings": spellings}
+		frappe.get_doc(doc).insert(ignore_permissions=True)
 
 
 def _add_permission(doctype: str, role: str, level: int, granted: tuple[str, ...]) -> None:

@@ -22,7 +22,15 @@ INTEGRATION = "Commerce Bridge Integration"
 # Role -> may its users open the Desk.
 ROLES: dict[str, bool] = {MANAGER: True, USER: True, INTEGRATION: False}
 
-MACHINE_WRITTEN = ("Sync Log", "Channel Record", "Stock Change", "Channel State")
+MACHINE_WRITTEN = (
+	"Sync Log",
+	"Channel Record",
+	"Stock Change",
+	"Channel State",
+	"Unbooked Sale",
+	"Stock Drift",
+	"Drift Check",
+)
 
 READ = ("select", "read")
 REPORT = (*READ, "report", "export")
@@ -41,9 +49,13 @@ PERMISSIONS: dict[str, dict[str, dict[int, tuple[str, ...]]]] = {
 		"Channel Listing": {0: CONFIGURE_AND_IMPORT},
 		"Channel Grade Map": {0: CONFIGURE_AND_IMPORT},
 		"Condition Grade": {0: CONFIGURE_AND_IMPORT},
+		"Carrier": {0: CONFIGURE_AND_IMPORT},
 		"Sync Log": {0: REPORT},
 		"Channel Record": {0: REPORT},
 		"Stock Change": {0: REPORT},
+		"Stock Drift": {0: REPORT},
+		"Drift Check": {0: REPORT},
+		"Unbooked Sale": {0: REPORT},
 		"Item": {0: ALTER, 1: ("read", "write")},
 		"Serial No": {0: ALTER, 1: ("read", "write")},
 	},
@@ -52,8 +64,11 @@ PERMISSIONS: dict[str, dict[str, dict[int, tuple[str, ...]]]] = {
 		"Channel Listing": {0: REPORT},
 		"Channel Grade Map": {0: READ},
 		"Condition Grade": {0: READ},
+		"Carrier": {0: READ},
 		"Sync Log": {0: REPORT},
 		"Channel Record": {0: READ},
+		"Stock Drift": {0: REPORT},
+		"Drift Check": {0: REPORT},
 		"Item": {0: READ, 1: ("read",)},
 		"Serial No": {0: READ, 1: ("read",)},
 	},
@@ -62,9 +77,13 @@ PERMISSIONS: dict[str, dict[str, dict[int, tuple[str, ...]]]] = {
 		"Channel Listing": {0: READ},
 		"Channel Grade Map": {0: READ},
 		"Condition Grade": {0: READ},
+		"Carrier": {0: READ},
 		"Sync Log": {0: READ},
 		"Channel Record": {0: READ},
 		"Stock Change": {0: READ},
+		"Stock Drift": {0: READ},
+		"Drift Check": {0: READ},
+		"Unbooked Sale": {0: READ},
 		"Channel State": {0: READ},
 		"Account": {0: READ},
 		"Address": {0: ADD},
@@ -85,12 +104,18 @@ PERMISSIONS: dict[str, dict[str, dict[int, tuple[str, ...]]]] = {
 }
 
 OPERATORS = (MANAGER, USER)
+READERS = (MANAGER, USER, INTEGRATION)
 
 # Whitelisted method -> roles, one of which its caller needs. `webhook` is open to guests who sign; the role is
 # asked of callers that send an API token instead of a signature.
 METHODS: dict[str, tuple[str, ...]] = {
 	"commerce_bridge.api.webhook": (INTEGRATION,),
-	"commerce_bridge.api.health": (MANAGER, USER, INTEGRATION),
+	"commerce_bridge.api.health": READERS,
+	"commerce_bridge.api.catalog": READERS,
+	"commerce_bridge.api.stock": READERS,
+	"commerce_bridge.api.prices": READERS,
+	"commerce_bridge.api.shipments": READERS,
+	"commerce_bridge.api.orders": READERS,
 	"commerce_bridge.api.connectors": OPERATORS,
 	"commerce_bridge.api.channel_health": OPERATORS,
 	"commerce_bridge.api.retry": OPERATORS,
@@ -102,10 +127,16 @@ METHODS: dict[str, tuple[str, ...]] = {
 	"commerce_bridge.api.register_webhooks": (MANAGER,),
 	"commerce_bridge.api.preview_stock": (MANAGER,),
 	"commerce_bridge.api.sync_stock_now": (MANAGER,),
+	"commerce_bridge.api.send_prices_now": (MANAGER,),
+	"commerce_bridge.api.send_products_now": (MANAGER,),
+	"commerce_bridge.api.check_stock_in_shop": (MANAGER,),
+	"commerce_bridge.api.stop_walk": (MANAGER,),
+	"commerce_bridge.api.repair_drift": (MANAGER,),
 	"commerce_bridge.api.import_orders_since": (MANAGER,),
 	"commerce_bridge.api.rotate_secret": (MANAGER,),
 	"commerce_bridge.api.confirm_site": (MANAGER,),
 	"commerce_bridge.api.add_listings": (MANAGER,),
+	"commerce_bridge.api.set_publication": (MANAGER,),
 }
 
 

@@ -8,6 +8,7 @@ from frappe.permissions import reset_perms, rights
 
 from commerce_bridge.custom_fields import CUSTOM_FIELDS
 from commerce_bridge.erpnext.channel_settings import SITE_ID
+from commerce_bridge.install import INDEXES, index_name
 from commerce_bridge.permissions import ROLES, is_own
 
 COMPARED = ("role", "permlevel", "if_owner", *rights)
@@ -21,6 +22,7 @@ def before_uninstall() -> None:
 	remove_log_settings()
 	remove_scheduled_jobs()
 	update_site_config(SITE_ID, "None")  # how Frappe spells "delete the key"
+	remove_indexes()  # last: changing a table commits
 
 
 def remove_custom_fields() -> None:
@@ -48,6 +50,13 @@ def remove_roles() -> None:
 		for doctype in ("Has Role", "DocPerm"):
 			frappe.db.delete(doctype, {"role": role})
 		frappe.delete_doc("Role", role, ignore_missing=True, force=True, ignore_permissions=True)
+
+
+def remove_indexes() -> None:
+	"""The indexes of `install.INDEXES`, where they are still there."""
+	for doctype, columns in INDEXES.items():
+		if frappe.db.has_index(f"tab{doctype}", index_name(columns)):
+			frappe.db.sql_ddl(f"ALTER TABLE `tab{doctype}` DROP INDEX `{index_name(columns)}`")
 
 
 def remove_log_settings() -> None:

@@ -7,6 +7,9 @@ import hashlib
 import frappe
 from frappe import _
 from frappe.model.document import Document
+from frappe.utils import now_datetime
+
+CHANGED_AT = ("stock_changed_at", "price_changed_at", "listing_changed_at")
 
 
 class ChannelListing(Document):
@@ -22,19 +25,38 @@ class ChannelListing(Document):
 		from frappe.types import DF
 
 		channel: DF.Link
-		enabled: DF.Check
-		error: DF.SmallText | None
+		condition: DF.Literal["", "New", "Open Box", "Refurbished", "Used", "For Parts"]
 		grade: DF.Link | None
 		item_code: DF.Link
 		levels: DF.Table[ChannelListingLevel]
+		listing_changed_at: DF.Datetime | None
+		listing_error: DF.SmallText | None
 		listing_key: DF.Data | None
+		listing_pushed_at: DF.Datetime | None
+		not_listed_because: DF.SmallText | None
+		price: DF.Currency
+		price_changed_at: DF.Datetime | None
+		price_error: DF.SmallText | None
+		price_pushed_at: DF.Datetime | None
 		product_id: DF.Data | None
+		publication: DF.Literal["Published", "Paused", "Delisted"]
+		pushed_amount: DF.Data | None
+		pushed_listing: DF.Data | None
+		pushed_price: DF.Data | None
 		serial_no: DF.Link | None
+		shown_at: DF.Datetime | None
 		sku: DF.Data | None
+		stock_changed_at: DF.Datetime | None
+		stock_error: DF.SmallText | None
 		uom: DF.Link | None
 		variant_id: DF.Data | None
+		warning: DF.SmallText | None
 
 	# end: auto-generated types
+	def before_insert(self) -> None:
+		"""Whoever reads what changed since a time finds a new listing."""
+		self.update(dict.fromkeys(CHANGED_AT, now_datetime()))
+
 	def before_validate(self) -> None:
 		"""The key makes a listing unique in the database, whoever inserts it."""
 		self.sku = (self.sku or self.item_code or "").strip()
@@ -59,7 +81,12 @@ def listing_key(channel: str, product_id: str | None, variant_id: str | None, sk
 
 
 def on_doctype_update() -> None:
-	"""Indexes of the ways a listing is looked up: by item for stock, by SKU and by product for orders."""
+	"""Indexes of the ways a listing is looked up: by item for stock, by SKU and by product for orders, by what
+	changed for those who read pages. Listings from before those times were kept get theirs."""
 	frappe.db.add_index("Channel Listing", ["channel", "item_code"], "channel_item")
 	frappe.db.add_index("Channel Listing", ["channel", "sku"], "channel_sku")
 	frappe.db.add_index("Channel Listing", ["channel", "product_id"], "channel_product")
+	frappe.db.add_index("Channel Listing", ["item_code", "channel"], "item_channel")
+	for column in CHANGED_AT:
+		frappe.db.add_index("Channel Listing", ["channel", column], f"channel_{column}")
+		frappe.db.sql(f"UPDATE `tabChannel Listing` SET {column} = modified WHERE {column} IS NULL")

@@ -1,8 +1,47 @@
-frappe.listview_settings["Channel Listing"] = {
-	add_fields: ["enabled", "error"],
+// Channel Listing list: what is in the shop and what is not, and bulk actions (permissions: on the server).
+// The Desk runs this in the global scope, hence the function around it.
+(() => {
+	const ERRORS = {
+		listing_error: __("Product Error"),
+		price_error: __("Price Error"),
+		stock_error: __("Stock Error"),
+	};
+	const COLORS = { Published: "green", Paused: "orange", Delisted: "gray" };
 
-	get_indicator(doc) {
-		if (doc.error) return [__("Error"), "red", "error,is,set"];
-		return doc.enabled ? [__("Enabled"), "green", "enabled,=,1"] : [__("Disabled"), "gray", "enabled,=,0"];
-	},
-};
+	frappe.listview_settings["Channel Listing"] = {
+		add_fields: ["publication", "not_listed_because", ...Object.keys(ERRORS)],
+		hide_name_column: true,
+
+		get_indicator(doc) {
+			const failed = Object.keys(ERRORS).find((fieldname) => doc[fieldname]);
+			if (failed) return [ERRORS[failed], "red", `${failed},is,set`];
+			if (doc.publication === "Published" && doc.not_listed_because)
+				return [__("Not Listed"), "orange", "not_listed_because,is,set"];
+			return [__(doc.publication), COLORS[doc.publication], `publication,=,${doc.publication}`];
+		},
+
+		onload(listview) {
+			if (!frappe.user.has_role("Commerce Bridge Manager")) return;
+			const add = (label, action) => listview.page.add_actions_menu_item(label, action);
+			add(__("Publish"), () => set_publication(listview, "Published"));
+			add(__("Pause"), () => set_publication(listview, "Paused"));
+			add(__("Delist…"), () =>
+				frappe.confirm(
+					__("The products are taken off the shop, and nothing is sent for them afterwards. Delist them?"),
+					() => set_publication(listview, "Delisted")
+				)
+			);
+		},
+	};
+
+	function set_publication(listview, publication) {
+		const names = listview.get_checked_items(true);
+		frappe
+			.call({ method: "commerce_bridge.api.set_publication", args: { names, publication }, freeze: true })
+			.then(({ message }) => {
+				frappe.show_alert({ message: __("Listings changed: {0}", [message || 0]), indicator: "green" });
+				listview.clear_checked_items();
+				listview.refresh();
+			});
+	}
+})();

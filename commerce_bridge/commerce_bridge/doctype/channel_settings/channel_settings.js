@@ -16,16 +16,11 @@
 			frm.set_query("item", "shipping_methods", () => ({ filters: { is_stock_item: 0, disabled: 0 } }));
 		},
 
-		before_save(frm) {
-			frm.switched_on = frm.doc.state === "Active" && frm.state_before !== "Active";
-		},
-
-		after_save(frm) {
-			if (frm.switched_on) test_connection(frm, true);
+		validate(frm) {
+			drop_untouched_rows(frm);
 		},
 
 		refresh(frm) {
-			frm.state_before = frm.is_new() ? null : frm.doc.state;
 			offer_platforms(frm);
 			if (frm.is_new()) return drop_groups(frm);
 			show_webhook_url(frm);
@@ -43,6 +38,15 @@
 				freeze_message,
 			})
 			.then((response) => response.message);
+	}
+
+	// The Tab key adds an empty row to a table it passes: nobody who left it empty meant one.
+	function drop_untouched_rows(frm) {
+		for (const { fieldname } of frm.meta.fields.filter((field) => field.fieldtype === "Table")) {
+			const untouched = (frm.doc[fieldname] || []).filter((row) => row.__unedited);
+			for (const row of untouched) frappe.model.clear_doc(row.doctype, row.name);
+			if (untouched.length) frm.refresh_field(fieldname);
+		}
 	}
 
 	function offer_platforms(frm) {
@@ -90,9 +94,9 @@
 				grid.append($("<div>").append($(`<div class="text-muted small">`).text(label), shown.text(value)));
 			}
 			wrapper.empty().append(grid);
-			if (health.progress?.kind) {
-				wrapper.append($(`<p class="text-muted small">`).text(progress_text(health.progress)));
-			}
+			frm.walks = $("<div>").appendTo(wrapper);
+			show_walks(frm, health);
+			if (import_of(health)) follow_import(frm, health);
 		});
 	}
 
@@ -119,9 +123,82 @@
 
 	function progress_text({ kind, done, total, failed, finished, message }) {
 		const count = total ? `${done} / ${total}` : String(done ?? 0);
-		const failures = failed ? `, ${__("failed: {0}", [failed])}` : "";
-		const end = finished ? `, ${__("finished {0}", [frappe.datetime.prettyDate(finished)])}` : "";
+		const counted = kind === "Stock Check" ? __("different: {0}", [failed]) : __("failed: {0}", [failed]);
+		const failures = failed ? `, ${counted}` : "";
+		const end = finished ? `, ${__("finished {0}", [moment(finished).fromNow()])}` : "";
 		return `${__(kind)}: ${count}${failures}${end}${message ? `. ${message}` : ""}`;
+	}
+
+	// What goes through all listings: the topics of its entries, and what `stop_walk` calls it.
+	const WALKS = {
+		Stock: { kind: "stock", topics: ["stock.resync"] },
+		Prices: { kind: "price", topics: ["price.resync"] },
+		Listings: { kind: "listing", topics: ["listing.resync"] },
+		"Stock Check": { kind: "check", topics: ["stock.check"] },
+	};
+
+	// One row for each that runs or ran last. While one runs they are looked at again, also after a reload.
+	function show_walks(frm, health) {
+		const rows = health.progress || [];
+		frm.walks.empty().append(rows.map((progress) => walk_row(frm, progress)));
+		clearTimeout(frm.walks_followed);
+		if (!rows.some((progress) => WALKS[progress.kind] && !progress.finished)) return;
+		frm.walks_followed = setTimeout(() => {
+			if (cur_frm !== frm || frm.is_new()) return;
+			call(frm, "channel_health").then((later) => later && show_walks(frm, later));
+		}, 3000);
+	}
+
+	function walk_row(frm, progress) {
+		const row = $(`<div class="mb-3 small" style="max-width: 560px">`);
+		const line = $(`<div style="display: flex; flex-wrap: wrap; gap: var(--margin-sm)">`).appendTo(row);
+		line.append($(`<span class="text-muted">`).text(progress_text(progress)));
+		const walk = WALKS[progress.kind];
+		if (!walk) return row;
+		if (progress.kind === "Stock Check") line.append(link(__("Show"), drift_report(frm)));
+		else if (progress.failed) line.append(link(__("Show what was refused"), refused(frm, walk, progress)));
+		if (progress.finished) return row;
+		row.append(bar(progress));
+		if (frappe.user.has_role("Commerce Bridge Manager")) {
+			const stop = $(`<button class="btn btn-xs btn-default">`).text(__("Stop"));
+			line.append(stop.on("click", () => stop_walk(frm, walk)));
+		}
+		return row;
+	}
+
+	function bar({ done, total }) {
+		const percent = total ? Math.min(100, (100 * done) / total) : 0;
+		const outer = $(`<div class="progress mt-1" style="height: 8px" role="progressbar">`);
+		outer.attr({ "aria-valuenow": Math.round(percent), "aria-valuemin": 0, "aria-valuemax": 100 });
+		return outer.append($(`<div class="progress-bar">`).css("width", `${percent}%`));
+	}
+
+	function link(label, href) {
+		return $(`<a style="text-decoration: underline">`).text(label).attr("href", href);
+	}
+
+	// In the rows that began with the walk, those a person has to look at or that are tried again.
+	function refused(frm, { topics }, { started }) {
+		const since = moment(started).tz(frappe.boot.time_zone.system).format(frappe.defaultDatetimeFormat);
+		const filters = {
+			channel: frm.doc.name,
+			topic: JSON.stringify(["in", topics]),
+			state: JSON.stringify(["in", ["Failed", "Retrying"]]),
+			creation: JSON.stringify([">=", since]),
+		};
+		return `/app/sync-log?${new URLSearchParams(filters)}`;
+	}
+
+	function drift_report(frm) {
+		return `/app/query-report/Stock%20Drift?${new URLSearchParams({ channel: frm.doc.name })}`;
+	}
+
+	function stop_walk(frm, { kind }) {
+		call(frm, "stop_walk", { kind }).then(() => show_health(frm));
+	}
+
+	function import_of(health) {
+		return (health?.progress || []).find((progress) => progress.kind === "Import");
 	}
 
 	function warn_of_copy(frm, health) {
@@ -147,6 +224,11 @@
 		frm.add_custom_button(__("Rotate Secret"), () => rotate_secret(frm), setup);
 		frm.add_custom_button(__("Add Listings"), () => add_listings(frm), setup);
 		frm.add_custom_button(__("Sync Stock Now"), () => preview_stock(frm), work);
+		const send = (label, method) =>
+			frm.add_custom_button(label, () => send_everything(frm, label, method), work);
+		if (frm.doc.push_listings) send(__("Send Products"), "send_products_now");
+		if (frm.doc.push_prices) send(__("Send Prices"), "send_prices_now");
+		frm.add_custom_button(__("Check Stock in Shop"), () => check_stock(frm), work);
 		frm.add_custom_button(__("Import Orders Since…"), () => import_orders(frm), work);
 		frm.add_custom_button(__("Sync Log"), () =>
 			frappe.set_route("List", "Sync Log", { channel: frm.doc.name })
@@ -158,10 +240,8 @@
 		frappe.confirm(question, () => call(frm, "confirm_site").then(() => frm.reload_doc()));
 	}
 
-	// Before the first order: whoever switches a channel on is told what is missing.
-	function test_connection(frm, only_if_wrong = false) {
+	function test_connection(frm) {
 		call(frm, "test_connection", {}, __("Testing…")).then((checks) => {
-			if (only_if_wrong && (checks || []).every((check) => check.ok)) return;
 			const list = $("<div>");
 			const worst_first = (checks || []).sort((one, other) => rank(one) - rank(other));
 			for (const check of worst_first) list.append(check_row(check));
@@ -262,8 +342,25 @@
 
 	function sync_stock(frm, confirm_first_push) {
 		call(frm, "sync_stock_now", { confirm_first_push: confirm_first_push ? 1 : 0 }).then(() => {
-			frappe.show_alert({ message: __("Stock is being sent; see the Sync Log."), indicator: "green" });
+			frappe.show_alert({ message: __("Stock is being sent."), indicator: "green" });
 			frm.reload_doc();
+		});
+	}
+
+	function send_everything(frm, label, method) {
+		const question = __("{0}: send all of them, whatever was sent before?", [label]);
+		frappe.confirm(question, () =>
+			call(frm, method).then((count) => {
+				frappe.show_alert({ message: __("Items being sent: {0}", [count]), indicator: "green" });
+				show_health(frm);
+			})
+		);
+	}
+
+	function check_stock(frm) {
+		call(frm, "check_stock_in_shop").then(() => {
+			frappe.show_alert({ message: __("The shop is being asked what it shows."), indicator: "green" });
+			show_health(frm);
 		});
 	}
 
@@ -272,22 +369,59 @@
 		const send = ({ since }) =>
 			call(frm, "import_orders_since", { since }).then(() => {
 				frappe.show_alert({ message: __("The import has started."), indicator: "green" });
-				follow_progress(frm);
+				frm.import_followed = true;
+				look_at_import(frm);
 			});
 		frappe.prompt(fields, send, __("Import Orders Since…"), __("Import"));
 	}
 
-	function follow_progress(frm) {
-		if (frm.is_new() || cur_page?.page?.frm !== frm) return;
-		call(frm, "channel_health").then((health) => {
-			const { done = 0, total = 0, finished } = health?.progress || {};
-			// Not every storefront says beforehand how many orders there are.
-			const percent = finished ? 100 : total ? (100 * done) / total : 50;
-			const text = frappe.utils.escape_html(progress_text(health?.progress || {}));
-			frm.dashboard.show_progress(__("Import"), percent, text);
-			if (finished) show_health(frm);
-			else setTimeout(() => follow_progress(frm), 3000);
+	function look_at_import(frm) {
+		if (cur_frm !== frm || frm.is_new()) return;
+		call(frm, "channel_health").then((health) => follow_import(frm, health));
+	}
+
+	// First the orders are read, then they are worked off like all others: the bar ends when none of them waits.
+	function follow_import(frm, health) {
+		const progress = import_of(health);
+		if (cur_frm !== frm || !progress) return;
+		outcome_of(frm, progress).then((outcome) => {
+			const ended = progress.finished && !outcome.waiting;
+			if (ended && !frm.import_followed) return;
+			show_import(frm, progress, outcome);
+			clearTimeout(frm.import_followed);
+			frm.import_followed = ended ? null : setTimeout(() => look_at_import(frm), 2000);
+			if (ended) show_health(frm);
 		});
+	}
+
+	// How many of the entries made since an import started are in which state.
+	function outcome_of(frm, { started }) {
+		const since = moment(started).tz(frappe.boot.time_zone.system).format(frappe.defaultDatetimeFormat);
+		const made = { channel: frm.doc.name, direction: "Inbound", creation: [">=", since] };
+		const count = (states) => frappe.db.count("Sync Log", { filters: { ...made, state: ["in", states] } });
+		const groups = [["Queued", "Running"], ["Retrying"], ["Failed"], ["Succeeded"]];
+		return Promise.all(groups.map(count)).then(([waiting, retrying, failed, succeeded]) => ({
+			waiting,
+			retrying,
+			failed,
+			succeeded,
+		}));
+	}
+
+	function show_import(frm, progress, { waiting, retrying, failed, succeeded }) {
+		const settled = retrying + failed + succeeded;
+		const worked_off = waiting + settled ? settled / (waiting + settled) : 1;
+		// A storefront need not say beforehand how many orders there are: reading them is a fifth of the bar.
+		const percent = progress.finished ? 20 + 80 * worked_off : 20;
+		const counts = __("Entries since then: {0} succeeded, {1} failed, {2} to be retried, {3} waiting", [
+			succeeded,
+			failed,
+			retrying,
+			waiting,
+		]);
+		// The first call makes the bar, and takes its text as HTML; the second one takes it as text.
+		frm.dashboard.show_progress(__("Import"), percent);
+		frm.dashboard.show_progress(__("Import"), percent, `${progress_text(progress)}. ${counts}`);
 	}
 
 	function add_listings(frm) {
@@ -298,6 +432,7 @@
 				fieldname: "items",
 				label: __("Or Item Codes"),
 				description: __("One per line"),
+				formatter: frappe.utils.escape_html,
 			},
 		];
 		const add = ({ item_group, items }) => {

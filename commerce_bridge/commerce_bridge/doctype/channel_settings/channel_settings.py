@@ -12,7 +12,8 @@ from frappe import _
 from frappe.model.document import Document
 
 from commerce_bridge import connectors
-from commerce_bridge.erpnext.channel_settings import remember_site
+from commerce_bridge.erpnext import catalog, preflight
+from commerce_bridge.erpnext.channel_settings import channel_of, remember_site
 from commerce_bridge.permissions import INTEGRATION
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}")
@@ -34,6 +35,9 @@ class ChannelSettings(Document):
 		from commerce_bridge.commerce_bridge.doctype.channel_alert_recipient.channel_alert_recipient import (
 			ChannelAlertRecipient,
 		)
+		from commerce_bridge.commerce_bridge.doctype.channel_catalog_field.channel_catalog_field import (
+			ChannelCatalogField,
+		)
 		from commerce_bridge.commerce_bridge.doctype.channel_field.channel_field import ChannelField
 		from commerce_bridge.commerce_bridge.doctype.channel_shipping_method.channel_shipping_method import (
 			ChannelShippingMethod,
@@ -50,8 +54,10 @@ class ChannelSettings(Document):
 		allowed_ips: DF.SmallText | None
 		api_key: DF.Data | None
 		api_secret: DF.Password | None
+		catalog_fields: DF.Table[ChannelCatalogField]
 		channel_name: DF.Data
 		company: DF.Link | None
+		compare_at_price_list: DF.Link | None
 		cost_center: DF.Link | None
 		currency: DF.Link | None
 		customer_group: DF.Link | None
@@ -64,6 +70,7 @@ class ChannelSettings(Document):
 		fee_item: DF.Link | None
 		field_map: DF.Table[ChannelField]
 		first_push_confirmed: DF.Check
+		grade_factor: DF.Check
 		integration_user: DF.Link | None
 		naming_series: DF.Data | None
 		order_docstatus: DF.Literal["Draft", "Submitted"]
@@ -76,12 +83,17 @@ class ChannelSettings(Document):
 		owner_stock: DF.Literal["ERPNext", "Storefront", "Nobody"]
 		owner_title: DF.Literal["ERPNext", "Storefront", "Nobody"]
 		platform: DF.Data
+		preorder: DF.Check
 		previous_secret_expires: DF.Datetime | None
 		previous_webhook_secret: DF.Password | None
 		price_list: DF.Link | None
+		push_listings: DF.Check
+		push_prices: DF.Check
 		push_stock: DF.Check
 		rounding_account: DF.Link | None
+		send_customers: DF.Literal["Nothing", "Own", "All"]
 		send_local_changes: DF.Check
+		send_order_status: DF.Literal["Nothing", "Own", "All"]
 		shipping_methods: DF.Table[ChannelShippingMethod]
 		state: DF.Literal["Active", "Paused", "Disabled"]
 		stock_buffer: DF.Float
@@ -106,9 +118,11 @@ class ChannelSettings(Document):
 		self.validate_warehouses()
 		self.validate_accounts()
 		self.validate_field_map()
-		self.validate_integration_user()
+		self.validate_catalog()
 		if self.state == "Active" and self.has_value_changed("state"):
+			preflight.require(channel_of(self))
 			remember_site(self)
+		self.validate_integration_user()
 
 	def before_rename(self, old: str, new: str, merge: bool = False) -> None:
 		"""The name is part of the webhook URL and of every key made from an event."""
@@ -121,7 +135,8 @@ class ChannelSettings(Document):
 				frappe.throw(
 					_("{0} has entries in {1}. Set it to Disabled instead.").format(self.name, _(doctype))
 				)
-		frappe.db.delete("Channel State", {"channel": self.name})
+		for doctype in ("Channel State", "Stock Drift", "Drift Check"):
+			frappe.db.delete(doctype, {"channel": self.name})
 
 	def validate_name(self) -> None:
 		if not NAME.fullmatch(self.channel_name or ""):
@@ -226,6 +241,25 @@ class ChannelSettings(Document):
 				)
 			if row.fieldname in ENGINE_FIELDS:
 				self.refuse("field_map", _("{0} is decided by Commerce Bridge itself").format(row.fieldname))
+
+	def validate_catalog(self) -> None:
+		"""What goes out of an item is chosen here; nothing secret, and every key once."""
+		if self.compare_at_price_list and self.currency:
+			currency = frappe.get_cached_value("Price List", self.compare_at_price_list, "currency")
+			if currency != self.currency:
+				self.refuse(
+					"compare_at_price_list",
+					_("is in {0}, the channel in {1}").format(currency, self.currency),
+				)
+		keys = set()
+		for row in self.catalog_fields:
+			row.item_field = (row.item_field or "").strip()
+			if reason := catalog.why_not_field(row.item_field):
+				self.refuse("catalog_fields", f"{row.item_field}: {_(reason)}")
+			key = row.custom_key or row.item_field
+			if key in keys:
+				self.refuse("catalog_fields", _("the key {0} is there twice").format(key))
+			keys.add(key)
 
 	def validate_integration_user(self) -> None:
 		if not self.integration_user:

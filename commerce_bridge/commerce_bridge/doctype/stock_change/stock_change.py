@@ -1,4 +1,4 @@
-"""Append-only outbox: items whose availability may have changed. `erpnext/stock_change.py` is its one writer."""
+"""Append-only outbox: items whose stock, price or content may have changed. `erpnext/stock_change.py` is its one writer."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class StockChange(Document):
 		from frappe.types import DF
 
 		item_code: DF.Data
+		kind: DF.Data
 		voucher_no: DF.Data | None
 		voucher_type: DF.Data | None
 		warehouse: DF.Data | None

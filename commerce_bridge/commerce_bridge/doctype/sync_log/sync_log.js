@@ -83,10 +83,15 @@
 		return method === "retry_with_current_version" ? { name: frm.doc.name } : { names: [frm.doc.name] };
 	}
 
+	// Without a formatter, the Desk runs what is typed or pasted here as HTML.
+	function reason_field() {
+		const formatter = frappe.utils.escape_html;
+		return { fieldtype: "Small Text", fieldname: "reason", label: __("Reason"), reqd: 1, formatter };
+	}
+
 	function skip(frm) {
-		const field = { fieldtype: "Small Text", fieldname: "reason", label: __("Reason"), reqd: 1 };
 		const send = ({ reason }) => call(frm, "skip", { names: [frm.doc.name], reason });
-		frappe.prompt(field, send, __("Skip"), __("Skip"));
+		frappe.prompt(reason_field(), send, __("Skip"), __("Skip"));
 	}
 
 	function totals_differ(frm) {
@@ -102,7 +107,7 @@
 				reqd: 1,
 				description: __("Exactly as the message says, e.g. 0.01. Another difference is not accepted."),
 			},
-			{ fieldtype: "Small Text", fieldname: "reason", label: __("Reason"), reqd: 1 },
+			reason_field(),
 		];
 		const send = (values) => call(frm, "accept_difference", { name: frm.doc.name, ...values });
 		frappe.prompt(fields, send, __("Accept Difference"), __("Accept and Retry"));

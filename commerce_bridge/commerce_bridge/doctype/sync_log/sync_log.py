@@ -49,6 +49,7 @@ class SyncLog(Document):
 		source_time: DF.Datetime | None
 		state: DF.Literal["Queued", "Running", "Succeeded", "Skipped", "Retrying", "Failed"]
 		summary: DF.LongText | None
+		to_count: DF.Check
 		topic: DF.Data | None
 		traceback: DF.LongText | None
 
@@ -108,7 +109,8 @@ def _finished(before: datetime, condition=None) -> list[str]:
 
 
 def on_doctype_update() -> None:
-	"""Indexes of the sweeper, the list's filters, and the look-up of a document's entries."""
+	"""Indexes of the sweeper, the list's filters, the look-up of a document's entries, and the count of sales."""
 	frappe.db.add_index("Sync Log", ["state", "next_attempt_at"], "due")
 	frappe.db.add_index("Sync Log", ["channel", "state", "creation"], "channel_state_creation")
 	frappe.db.add_index("Sync Log", ["reference_doctype", "reference_name"], "reference")
+	frappe.db.add_index("Sync Log", ["to_count", "creation"], "to_count")

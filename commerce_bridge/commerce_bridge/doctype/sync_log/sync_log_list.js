@@ -67,7 +67,9 @@
 		add(__("Retry"), (names) => send("retry", { names }));
 		add(__("Replay Skipped"), (names) => send("replay", { names }));
 		add(__("Skip…"), (names) => {
-			const field = { fieldtype: "Small Text", fieldname: "reason", label: __("Reason"), reqd: 1 };
+			// Without a formatter, the Desk runs what is typed or pasted here as HTML.
+			const formatter = frappe.utils.escape_html;
+			const field = { fieldtype: "Small Text", fieldname: "reason", label: __("Reason"), reqd: 1, formatter };
 			frappe.prompt(field, ({ reason }) => send("skip", { names, reason }), __("Skip"), __("Skip"));
 		});
 	}
