@@ -11,9 +11,11 @@ from frappe import _
 from werkzeug.wrappers import Response
 
 from commerce_bridge import connectors as registry
+from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.errors import BridgeError
+from commerce_bridge.bridge.walks import PROGRESS
 from commerce_bridge.connectors.custom import mapper
-from commerce_bridge.erpnext import inbox, operations
+from commerce_bridge.erpnext import channel_listing, inbox, operations, pull, resync
 from commerce_bridge.permissions import require
 
 
@@ -67,6 +69,46 @@ def channel_health(channel: str) -> dict[str, Any]:
 	"""Health of one channel, for its form."""
 	_channel("channel_health", channel)
 	return operations.channel_health(channel)
+
+
+@frappe.whitelist(methods=["GET"])
+def catalog(
+	channel: str = "", updated_since: str | None = None, cursor: str | None = None, limit: str | None = None
+) -> Response:
+	"""A page of the channel's listings, what changed last first."""
+	return _read("catalog", channel, updated_since, cursor, limit)
+
+
+@frappe.whitelist(methods=["GET"])
+def stock(
+	channel: str = "", updated_since: str | None = None, cursor: str | None = None, limit: str | None = None
+) -> Response:
+	"""A page of what may be sold of each listing at each location."""
+	return _read("stock", channel, updated_since, cursor, limit)
+
+
+@frappe.whitelist(methods=["GET"])
+def prices(
+	channel: str = "", updated_since: str | None = None, cursor: str | None = None, limit: str | None = None
+) -> Response:
+	"""A page of what each listing costs."""
+	return _read("prices", channel, updated_since, cursor, limit)
+
+
+@frappe.whitelist(methods=["GET"])
+def shipments(
+	channel: str = "", updated_since: str | None = None, cursor: str | None = None, limit: str | None = None
+) -> Response:
+	"""A page of the shipments of the channel's orders."""
+	return _read("shipments", channel, updated_since, cursor, limit)
+
+
+@frappe.whitelist(methods=["GET"])
+def orders(
+	channel: str = "", updated_since: str | None = None, cursor: str | None = None, limit: str | None = None
+) -> Response:
+	"""A page of how far ERPNext is with the channel's orders."""
+	return _read("orders", channel, updated_since, cursor, limit)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -138,6 +180,46 @@ def sync_stock_now(channel: str, confirm_first_push: bool | int | str = False) -
 
 
 @frappe.whitelist(methods=["POST"])
+def send_prices_now(channel: str) -> int:
+	"""Sends every price; returns how many items are queued."""
+	_channel("send_prices_now", channel, "write")
+	return _told(resync.start, channel, "price")
+
+
+@frappe.whitelist(methods=["POST"])
+def send_products_now(channel: str) -> int:
+	"""Sends every product; returns how many items are queued."""
+	_channel("send_products_now", channel, "write")
+	return _told(resync.start, channel, "listing")
+
+
+@frappe.whitelist(methods=["POST"])
+def check_stock_in_shop(channel: str) -> None:
+	"""Compares what the shop shows with what is available, in the background."""
+	_channel("check_stock_in_shop", channel, "write")
+	_told(resync.start_check, channel)
+
+
+@frappe.whitelist(methods=["POST"])
+def stop_walk(channel: str, kind: str) -> bool:
+	"""Stops a resync ("stock", "price", "listing") or a "check"; returns whether there was one."""
+	_channel("stop_walk", channel, "write")
+	if kind not in PROGRESS:
+		frappe.throw(_("What is to be stopped?"))
+	return _told(resync.stop, channel, kind)
+
+
+@frappe.whitelist(methods=["POST"])
+def repair_drift(names: list[str] | str) -> int:
+	"""Sends the items of these rows of Stock Drift, and nothing else; returns how many."""
+	require("repair_drift")
+	wanted = _list(names)
+	if not wanted:
+		frappe.throw(_("Choose rows"))
+	return _told(resync.repair, wanted)
+
+
+@frappe.whitelist(methods=["POST"])
 def import_orders_since(channel: str, since: str) -> None:
 	"""Imports history in the background."""
 	_channel("import_orders_since", channel, "write")
@@ -167,10 +249,39 @@ def add_listings(
 	return {"created": operations.add_listings(channel, item_group or None, _list(items))}
 
 
+@frappe.whitelist(methods=["POST"])
+def set_publication(names: list[str] | str, publication: str) -> int:
+	"""Publishes, pauses or delists listings; returns how many were changed."""
+	require("set_publication")
+	listings = _list(names)
+	for name in listings:
+		frappe.get_doc("Channel Listing", name).check_permission("write")
+	return channel_listing.set_publication(listings, publication)
+
+
 def _channel(method: str, channel: str, right: str = "read") -> None:
 	"""Raises `PermissionError` unless the caller may call the method and may do this to the channel."""
 	require(method)
 	frappe.get_doc("Channel Settings", channel).check_permission(right)
+
+
+def _read(feed: str, channel: str, *parameters: str | None) -> Response:
+	"""Raises `PermissionError` for a channel the caller may not read, and alike for one that does not exist."""
+	require(feed)
+	if not (frappe.db.exists("Channel Settings", channel) and _may_read(channel)):
+		frappe.throw(
+			_("There is no channel {0} that you may read: name one of yours as ?channel=…").format(
+				frappe.utils.escape_html(channel)
+			),
+			frappe.PermissionError,
+		)
+	asked = dict(zip(("updated_since", "cursor", "limit"), parameters, strict=True))
+	return pull.answer(feed, channel, asked, utc_now())
+
+
+def _may_read(channel: str) -> bool:
+	"""User Permissions tell one shop's user from another's."""
+	return bool(frappe.has_permission("Channel Settings", "read", channel))
 
 
 def _entries(method: str, names: list[str] | str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commerce_bridge.erpnext import notification, operations, polling, site, wake
+from commerce_bridge.erpnext import item_price, notification, polling, resync, shipment, site, wake
 
 
 def drain() -> None:
@@ -23,9 +23,9 @@ def announce() -> None:
 	notification.announce()
 
 
-def follow_state(channel: str) -> None:
-	"""Enqueued by `operations.on_settings`."""
-	operations.follow_state(channel)
+def catch_up(channel: str) -> None:
+	"""Enqueued by `operations.on_settings`: what a channel missed while it was Disabled, sooner than the next poll."""
+	polling.poll_safely(channel)
 	wake.wake()
 
 
@@ -39,3 +39,35 @@ def import_orders(channel: str, since: str) -> None:
 	"""Enqueued by `api.import_orders_since`."""
 	polling.import_since(channel, since)
 	wake.wake()
+
+
+def change_prices() -> None:
+	"""Each day shortly after midnight: prices that begin today, or ended yesterday; items that end today."""
+	item_price.note_beginnings_and_ends()
+	item_price.note_ended_items()
+
+
+def notice_shipments() -> None:
+	"""Each ten minutes: what apps that book with carriers wrote into Shipments past all events."""
+	shipment.notice_changes()
+	wake.wake()
+
+
+def check_stock() -> None:
+	"""Each night, before the resync: notes what the shops show that differs from what is available."""
+	resync.check_all()
+
+
+def resync_stock() -> None:
+	"""Each night: sends every level of every channel, whatever was last pushed."""
+	resync.resync_all("stock")
+
+
+def resync_prices() -> None:
+	"""Each night: sends every price. Prices begin and end by date."""
+	resync.resync_all("price")
+
+
+def resync_listings() -> None:
+	"""Each Sunday: sends every product. Texts and images are long, and seldom edited in a shop."""
+	resync.resync_all("listing")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -11,6 +13,7 @@ import frappe
 
 from commerce_bridge import api
 from commerce_bridge.bridge.channel import ChannelStatus
+from commerce_bridge.bridge.clock import in_microseconds, utc_now
 from commerce_bridge.erpnext import inbox
 from commerce_bridge.permissions import METHODS
 from commerce_bridge.tests.base import SiteTestCase
@@ -27,6 +30,21 @@ class TestWebhook(WebhookCase):
 			self.assertEqual(answer.status_code, 200, path)
 			self.assertEqual(len(self.rows()), number + 1, path)
 		self.assertIn(answer.json["log"], [row.name for row in self.rows()])
+
+	def test_the_answer_says_when_it_was_stored(self) -> None:
+		committed: list[str] = []
+
+		@contextmanager
+		def watched() -> Iterator[None]:
+			with inbox_transaction():
+				yield
+			committed.append(in_microseconds(utc_now()))
+
+		inbox_transaction = inbox.short_transaction
+		with patch.object(inbox, "short_transaction", watched):
+			answer = self.post(self.event)
+		self.assertLessEqual(committed[-1], answer.json["received_at"])
+		self.assertLessEqual(answer.json["received_at"], in_microseconds(utc_now()))
 
 	def test_unsigned_unknown_and_disabled_get_the_same_401(self) -> None:
 		wrong = {"webhook-signature": "v1," + base64.b64encode(b"x" * 32).decode()}
@@ -93,6 +111,9 @@ class TestRights(SiteTestCase):
 		"skip": {"names": [], "reason": "because"},
 		"accept_difference": {"name": "x", "difference": "0.01", "reason": "because"},
 		"retry_with_current_version": {"name": "x"},
+		"stop_walk": {"channel": SHOP, "kind": "stock"},
+		"repair_drift": {"names": ["x"]},
+		"set_publication": {"names": ["x"], "publication": "Paused"},
 		"health": {},
 		"connectors": {},
 		"import_orders_since": {"channel": SHOP, "since": "2026-01-01"},

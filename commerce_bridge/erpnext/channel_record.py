@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -21,8 +22,8 @@ CHANGING = (
 	"cancelled",
 	"modified",
 )
-SELECT = """SELECT document_type, document_name, version, source_time, fingerprint, cancelled
-	FROM `tabChannel Record` WHERE name = %s"""
+COLUMNS = "SELECT name, document_type, document_name, version, source_time, fingerprint, cancelled"
+SELECT = f"{COLUMNS} FROM `tabChannel Record` WHERE name = %s"
 
 
 def name_of(channel: str, record_type: str, external_id: str) -> str:
@@ -38,7 +39,19 @@ def get(channel: str, record_type: str, external_id: str) -> Record | None:
 	rows = frappe.db.sql(f"{SELECT} FOR UPDATE", name, as_dict=True)
 	if not rows:
 		return None
-	row = rows[0]
+	return _record(channel, record_type, external_id, rows[0])
+
+
+def known(channel: str, record_type: str, external_ids: Sequence[str]) -> dict[str, Record]:
+	"""The records of these external ids as they are committed; nothing is locked."""
+	names = {name_of(channel, record_type, external_id): external_id for external_id in external_ids}
+	rows = frappe.db.sql(
+		f"{COLUMNS} FROM `tabChannel Record` WHERE name IN %s", (tuple(names) or ("",),), as_dict=True
+	)
+	return {names[row.name]: _record(channel, record_type, names[row.name], row) for row in rows}
+
+
+def _record(channel: str, record_type: str, external_id: str, row: Any) -> Record:
 	return Record(
 		channel=channel,
 		record_type=record_type,

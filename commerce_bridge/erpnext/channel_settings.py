@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -21,9 +21,12 @@ from frappe.utils import cstr, get_system_timezone
 from frappe.utils.password import get_decrypted_password
 
 from commerce_bridge.bridge.channel import (
+	CatalogField,
+	CatalogPolicy,
 	Channel,
 	ChannelStatus,
 	Credentials,
+	EventPolicy,
 	FieldMap,
 	OrderPolicy,
 	Ownership,
@@ -33,7 +36,7 @@ from commerce_bridge.bridge.channel import (
 	WarehouseMap,
 )
 from commerce_bridge.bridge.clock import utc_now
-from commerce_bridge.bridge.errors import Misconfigured
+from commerce_bridge.bridge.errors import BridgeError, Misconfigured
 from commerce_bridge.erpnext.time import from_site
 
 DOCTYPE = "Channel Settings"
@@ -71,14 +74,49 @@ def load(name: str) -> Loaded:
 	return _keep(f"channel:{name}", lambda: _read(name))
 
 
+def usable(names: Iterable[str]) -> list[Channel]:
+	"""Those of these channels that can be read. One that cannot, say without a company, is logged and left out:
+	it must keep nobody from saving a document."""
+	found = []
+	for name in names:
+		try:
+			found.append(load(name).channel)
+		except BridgeError as error:
+			frappe.logger("commerce_bridge").error(f"channel {name} is left out: {error}")
+	return found
+
+
 def active_channels() -> tuple[str, ...]:
 	"""Channels that may work: Active, and enabled on this very site."""
-	return _keep("active", lambda: tuple(_active()))
+	return _keep("active", lambda: tuple(_of_this_site("Active")))
 
 
-def pushing_channels() -> tuple[str, ...]:
-	"""Active channels that show our stock."""
-	return _keep("pushing", lambda: tuple(name for name in active_channels() if _pushes(name)))
+def listing_channels() -> tuple[str, ...]:
+	"""Active channels that show our stock, prices or products, whether we push them or they are read."""
+	return _keep(
+		"listing", lambda: tuple(channel.name for channel in usable(active_channels()) if _lists(channel))
+	)
+
+
+def telling_channels(what: str) -> tuple[str, ...]:
+	"""Channels, not Disabled, that are told of "order_status" or of "customers". What is told while a channel is
+	Paused waits for it."""
+	return _keep(
+		f"telling:{what}", lambda: tuple(row.name for row in usable(_open_channels()) if _is_told(row, what))
+	)
+
+
+def preorder_channels() -> tuple[str, ...]:
+	"""Those of them that offer what is on order."""
+	return _keep(
+		"preorder",
+		lambda: tuple(row.name for row in usable(listing_channels()) if row.stock.preorder),
+	)
+
+
+def disabled_channels() -> tuple[str, ...]:
+	"""Channels switched off here. On a copy there are none: it must take nothing back at the live shop."""
+	return _keep("disabled", lambda: tuple(_of_this_site("Disabled")))
 
 
 def exists(name: str) -> bool:
@@ -163,16 +201,25 @@ def effective_status(doc: Any) -> ChannelStatus:
 	return ChannelStatus.PAUSED if status is ChannelStatus.ACTIVE and is_copy(doc) else status
 
 
-def _active() -> Iterator[str]:
+def _of_this_site(state: str) -> Iterator[str]:
 	fields = ["name", "state", "enabled_site", "enabled_host", "enabled_id"]
-	for row in frappe.get_all(DOCTYPE, filters={"state": "Active"}, fields=fields, order_by="name"):
+	for row in frappe.get_all(DOCTYPE, filters={"state": state}, fields=fields, order_by="name"):
 		if not is_copy(row):
 			yield row.name
 
 
-def _pushes(name: str) -> bool:
-	channel = load(name).channel
-	return channel.stock.push and channel.ownership.stock == "ERPNext"
+def _open_channels() -> Iterator[str]:
+	for state in ("Active", "Paused"):
+		yield from _of_this_site(state)
+
+
+def _is_told(channel: Channel, what: str) -> bool:
+	return getattr(channel.events, what) != "Nothing"
+
+
+def _lists(channel: Channel) -> bool:
+	owned = channel.ownership
+	return "ERPNext" in (owned.stock, owned.price, owned.title, owned.images)
 
 
 # --- reading ---------------------------------------------------------------------------------------------
@@ -242,6 +289,10 @@ def channel_of(doc: Any) -> Channel:
 		fields=tuple(_field_map(row) for row in doc.field_map),
 		ownership=_ownership(doc),
 		stock=_stock_policy(doc),
+		catalog=_catalog_policy(doc),
+		events=EventPolicy(
+			order_status=doc.send_order_status or "Nothing", customers=doc.send_customers or "Nothing"
+		),
 		orders=_order_policy(doc),
 		fee_item=doc.fee_item or None,
 		tolerance=decimal(doc.tolerance),
@@ -305,6 +356,20 @@ def _stock_policy(doc: Any) -> StockPolicy:
 		buffer=decimal(doc.stock_buffer),
 		whole_units=bool(doc.whole_units),
 		first_push_confirmed=bool(doc.first_push_confirmed),
+		preorder=bool(doc.preorder),
+	)
+
+
+def _catalog_policy(doc: Any) -> CatalogPolicy:
+	return CatalogPolicy(
+		push_listings=bool(doc.push_listings),
+		push_prices=bool(doc.push_prices),
+		compare_at_list=doc.compare_at_price_list or None,
+		grade_factor=bool(doc.grade_factor),
+		fields=tuple(
+			CatalogField(fieldname=row.item_field, key=row.custom_key or row.item_field)
+			for row in doc.catalog_fields
+		),
 	)
 
 

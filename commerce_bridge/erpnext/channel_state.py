@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import frappe
 
-from commerce_bridge.bridge.protocols import Circuit
+from commerce_bridge.bridge.protocols import Circuit, Progress
 from commerce_bridge.erpnext import sql
 from commerce_bridge.erpnext.time import from_site, to_site
 
@@ -42,9 +44,9 @@ def _columns(circuit: Circuit) -> tuple[Any, ...]:
 	return circuit.failures, to_site(circuit.opened_until), to_site(circuit.probing_since)
 
 
-def get_cursor(channel: str, name: str) -> str | None:
-	"""How far a poll of this name has come."""
-	return _json(channel, "cursors").get(name)
+def get_cursor(channel: str, name: str, lock: bool = False) -> str | None:
+	"""How far a poll of this name has come, or a walk; see `ChannelState.get_cursor`."""
+	return _json(channel, "cursors", lock).get(name)
 
 
 def set_cursor(channel: str, name: str, value: str | None) -> None:
@@ -53,13 +55,29 @@ def set_cursor(channel: str, name: str, value: str | None) -> None:
 	_write_json(channel, "cursors", {key: cursor for key, cursor in cursors.items() if cursor is not None})
 
 
-def get_progress(channel: str) -> dict[str, Any]:
-	"""The import or resync that runs or ran last."""
-	return _json(channel, "progress")
+def get_progress(channel: str) -> list[Progress]:
+	"""The imports, resyncs and checks that run or ran last, one of each kind, the newest first."""
+	kept = [_progress(kind, values) for kind, values in _json(channel, "progress").items()]
+	return sorted(kept, key=lambda progress: progress.started, reverse=True)
 
 
-def set_progress(channel: str, progress: dict[str, Any]) -> None:
-	_write_json(channel, "progress", progress)
+def set_progress(channel: str, progress: Progress) -> None:
+	"""See `ChannelState.set_progress`."""
+	values = {
+		**asdict(progress),
+		"started": progress.started.isoformat(),
+		"finished": progress.finished.isoformat() if progress.finished else None,
+	}
+	_write_json(channel, "progress", {**_json(channel, "progress", lock=True), progress.kind: values})
+
+
+def _progress(kind: str, values: dict[str, Any]) -> Progress:
+	finished = values["finished"]
+	times = {
+		"started": datetime.fromisoformat(values["started"]),
+		"finished": datetime.fromisoformat(finished) if finished else None,
+	}
+	return Progress(**{**values, "kind": kind, **times})
 
 
 def get_alerted(channel: str) -> dict[str, str]:

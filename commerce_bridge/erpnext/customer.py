@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
 import frappe
 import phonenumbers
 
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.mapping import mapped_values
-from commerce_bridge.bridge.model import Customer
-from commerce_bridge.erpnext.time import stored
+from commerce_bridge.bridge.model import Address, Customer
+from commerce_bridge.bridge.outbound import CUSTOMER, told_entry
+from commerce_bridge.bridge.protocols import NewEntry
+from commerce_bridge.erpnext import channel_settings, stock_change, sync_log, transaction
+from commerce_bridge.erpnext.time import from_site, stored
 
 DOCTYPE = "Customer"
 #: Room for " - 12", which ERPNext appends to a name that is taken, and for names of addresses and contacts.
@@ -90,3 +97,112 @@ def update(channel: Channel, name: str, customer: Customer) -> None:
 	if changed:
 		doc.update(changed)
 		doc.save()
+
+
+# --- told ------------------------------------------------------------------------------------------------
+
+#: What an address must have in ERPNext and this one has not, see `address`.
+MISSING = "-"
+CUSTOMERS = """SELECT name, customer_name, customer_type, tax_id, customer_primary_contact, modified
+	FROM `tabCustomer` WHERE name = %s"""
+CONTACTS = """SELECT contact.name, contact.first_name, contact.last_name, contact.email_id, contact.mobile_no,
+		contact.phone, contact.modified
+	FROM `tabDynamic Link` link JOIN `tabContact` contact ON contact.name = link.parent
+	WHERE link.link_doctype = 'Customer' AND link.link_name = %s AND link.parenttype = 'Contact'
+	ORDER BY contact.name = %s DESC, contact.is_primary_contact DESC, contact.creation, contact.name"""
+ADDRESSES = """SELECT address.address_title, address.address_line1, address.address_line2, address.city,
+		address.state, address.pincode, country.code, address.phone, address.email_id, address.modified
+	FROM `tabDynamic Link` link JOIN `tabAddress` address ON address.name = link.parent
+	LEFT JOIN `tabCountry` country ON country.name = address.country
+	WHERE link.link_doctype = 'Customer' AND link.link_name = %s AND link.parenttype = 'Address'
+		AND address.disabled = 0
+	ORDER BY address.is_primary_address DESC, address.creation, address.name"""
+OF_CHANNEL = """SELECT name FROM `tabChannel Record` WHERE document_type = 'Customer' AND document_name = %s
+	AND channel = %s LIMIT 1"""
+
+
+def told(name: str) -> Customer | None:
+	"""See `Erp.get_customer`: three queries. E-mail and phone are those of the first contact that has any."""
+	rows = frappe.db.sql(CUSTOMERS, name, as_dict=True)
+	if not rows:
+		return None
+	customer = rows[0]
+	contacts = frappe.db.sql(CONTACTS, (name, customer.customer_primary_contact or ""), as_dict=True)
+	addresses = frappe.db.sql(ADDRESSES, name, as_dict=True)
+	company = customer.customer_name if customer.customer_type != "Individual" else None
+	return Customer(
+		id=customer.name,
+		email=next((row.email_id for row in contacts if row.email_id), None),
+		phone=next((row.mobile_no or row.phone for row in contacts if row.mobile_no or row.phone), None),
+		company=company,
+		tax_id=customer.tax_id or None,
+		addresses=tuple(map(_told_address, addresses)),
+		updated_at=from_site(max(row.modified for row in (customer, *contacts, *addresses))),
+		**_person(contacts, None if company else customer.customer_name),
+	)
+
+
+def _person(contacts: list[Any], name: str | None) -> dict[str, str | None]:
+	"""A contact that was made of a company's name alone is no person."""
+	contact = contacts[0] if contacts else None
+	if contact is None:
+		return {"first_name": name, "last_name": None}
+	return {"first_name": contact.first_name or name, "last_name": contact.last_name or None}
+
+
+def _told_address(row: Any) -> Address:
+	def given(text: str | None) -> str | None:
+		return None if text in (None, "", MISSING) else text
+
+	return Address(
+		name=given(row.address_title),
+		line1=given(row.address_line1),
+		line2=given(row.address_line2),
+		city=given(row.city),
+		region=given(row.state),
+		postal_code=given(row.pincode),
+		country_code=row.code.upper() if row.code else None,
+		phone=given(row.phone),
+		email=given(row.email_id),
+	)
+
+
+def on_update(doc: Any, method: str | None = None) -> None:
+	"""Hook: a customer was saved."""
+	_tell(doc.name)
+
+
+def on_linked(doc: Any, method: str | None = None) -> None:
+	"""Hook: a contact or an address was saved or deleted: its customers are told."""
+	for name in dict.fromkeys(_linked(doc)):
+		_tell(name)
+
+
+def _linked(doc: Any) -> Iterator[str]:
+	"""Customers it is linked to, and those it was linked to before."""
+	for version in filter(None, (doc, doc.get_doc_before_save())):
+		for link in version.get("links") or ():
+			if link.link_doctype == DOCTYPE and link.link_name:
+				yield link.link_name
+
+
+def _tell(name: str) -> None:
+	"""Nothing is read where no channel wants to hear of it. What a channel itself has just told us is an echo to
+	it, unless it wants to hear of all."""
+	source = transaction.acting_for()
+	for channel in channel_settings.usable(channel_settings.telling_channels("customers")):
+		policy = channel.events.customers
+		if policy == "All" or channel.name != source:
+			later = partial(_entries, channel.name, name, policy)
+			stock_change.queue_later((CUSTOMER, channel.name, name), later)
+
+
+def _entries(channel: str, name: str, policy: str) -> list[NewEntry]:
+	if policy == "Own" and not frappe.db.sql(OF_CHANNEL, (name, channel)):
+		return []
+	customer = told(name)
+	if customer is None:
+		return []
+	last = sync_log.latest(channel, CUSTOMER, DOCTYPE, name)
+	entry = told_entry(channel, CUSTOMER, DOCTYPE, name, customer, last)
+	return [entry] if entry else []

@@ -9,7 +9,17 @@ from decimal import Decimal
 from typing import Literal
 
 from commerce_bridge.bridge.channel import Channel, Credentials
-from commerce_bridge.bridge.model import Address, Customer, OrderChange, Shipment, StockLevel
+from commerce_bridge.bridge.model import (
+	Address,
+	Customer,
+	Listing,
+	OrderChange,
+	OrderStatus,
+	Price,
+	Shipment,
+	StockLevel,
+)
+from commerce_bridge.bridge.orders import RECORD_TYPE
 from commerce_bridge.bridge.plan import (
 	Booked,
 	Item,
@@ -18,11 +28,23 @@ from commerce_bridge.bridge.plan import (
 	Rounding,
 	SalesOrderPlan,
 	SalesOrderState,
+	UnbookedSale,
 )
-from commerce_bridge.bridge.protocols import Circuit, ListingLevel
+from commerce_bridge.bridge.protocols import (
+	Circuit,
+	Drift,
+	DriftCheck,
+	Kind,
+	ListingContent,
+	ListingLevel,
+	ListingPrice,
+	Progress,
+	PushResult,
+)
 from commerce_bridge.erpnext import (
 	address,
 	bin,
+	catalog,
 	channel_listing,
 	channel_record,
 	channel_settings,
@@ -30,11 +52,15 @@ from commerce_bridge.erpnext import (
 	contact,
 	currency_exchange,
 	customer,
-	delivery_note,
 	item,
+	item_price,
+	order_status,
 	sales_order,
+	shipping,
 	stock_change,
+	stock_drift,
 	transaction,
+	unbooked_sale,
 )
 
 
@@ -97,29 +123,88 @@ class FrappeErp:
 	def cancel_sales_order(self, name: str) -> None:
 		sales_order.cancel(name)
 
-	def take_stock_changes(self, limit: int) -> list[str]:
+	def known_orders(self, channel: str, external_ids: Sequence[str]) -> dict[str, Record]:
+		return channel_record.known(channel, RECORD_TYPE, external_ids)
+
+	def save_unbooked(self, sales: Sequence[UnbookedSale]) -> None:
+		unbooked_sale.save(sales)
+
+	def forget_finished_sales(self) -> list[tuple[str, str]]:
+		return unbooked_sale.forget_finished()
+
+	def take_changes(self, limit: int) -> dict[Kind, list[str]]:
 		return stock_change.take(limit)
 
-	def listed_items(self, channel: str, item_codes: Sequence[str] | None) -> list[str]:
-		return bin.listed_items(channel, item_codes)
+	def mark_changed(self, kind: Kind, item_codes: Sequence[str], now: datetime) -> None:
+		channel_listing.mark_changed(kind, item_codes, now)
+
+	def listed_items(self, channel: str, item_codes: Sequence[str]) -> list[str]:
+		return channel_listing.listed(channel, item_codes)
+
+	def listed_after(
+		self, channel: str, after: str | None, limit: int, among: Sequence[str] | None = None
+	) -> list[str]:
+		return channel_listing.listed_after(channel, after, limit, among)
+
+	def count_listed(self, channel: str) -> int:
+		return channel_listing.count_listed(channel)
 
 	def stock_levels(self, channel: Channel, item_codes: Sequence[str]) -> list[ListingLevel]:
 		return bin.levels(channel, item_codes)
 
+	def listing_prices(self, channel: Channel, item_codes: Sequence[str]) -> list[ListingPrice]:
+		return item_price.prices(channel, item_codes)
+
+	def listing_contents(self, channel: Channel, item_codes: Sequence[str]) -> list[ListingContent]:
+		return catalog.contents(channel, item_codes)
+
+	def save_pushed_prices(self, channel: str, pushed: Sequence[Price], now: datetime) -> None:
+		channel_listing.save_pushed_prices(channel, pushed, now)
+
+	def save_pushed_listings(
+		self, channel: str, pushed: Sequence[tuple[Listing, PushResult]], now: datetime
+	) -> None:
+		channel_listing.save_pushed_listings(channel, pushed, now)
+
 	def save_pushed(self, channel: str, pushed: Sequence[StockLevel], now: datetime) -> None:
 		channel_listing.save_pushed(channel, pushed, now)
+
+	def save_not_listed(self, channel: str, reasons: Mapping[str, str | None]) -> None:
+		channel_listing.save_not_listed(channel, reasons)
+
+	def save_warnings(self, channel: str, warnings: Mapping[str, str | None]) -> None:
+		channel_listing.save_warnings(channel, warnings)
 
 	def forget_pushed(self, channel: str, name: str) -> None:
 		channel_listing.forget_pushed(channel, name)
 
-	def save_push_errors(self, channel: str, errors: Mapping[str, str]) -> None:
-		channel_listing.save_errors(channel, errors)
+	def save_push_errors(self, channel: str, kind: Kind, errors: Mapping[str, str]) -> None:
+		channel_listing.save_errors(channel, kind, errors)
 
-	def get_shipment(self, name: str) -> Shipment | None:
-		return delivery_note.shipment_of(name)
+	def save_shown(self, channel: str, listings: Sequence[str], now: datetime) -> None:
+		stock_drift.save_shown(channel, listings, now)
+
+	def not_shown(
+		self, channel: str, since: datetime, after: str | None, limit: int
+	) -> list[tuple[str, str]]:
+		return stock_drift.not_shown(channel, since, after, limit)
+
+	def save_drift(self, check: DriftCheck, rows: Sequence[Drift]) -> None:
+		stock_drift.save(check, rows)
+
+	def get_shipment(
+		self, doctype: str, name: str, channel: str | None = None, order_id: str | None = None
+	) -> Shipment | None:
+		return shipping.get(doctype, name, channel, order_id)
 
 	def get_order_change(self, name: str) -> OrderChange | None:
 		return sales_order.change_of(name)
+
+	def get_order_status(self, name: str, channel: str | None = None) -> OrderStatus | None:
+		return order_status.get(name, channel)
+
+	def get_customer(self, name: str) -> Customer | None:
+		return customer.told(name)
 
 
 class FrappeChannelState:
@@ -140,8 +225,14 @@ class FrappeChannelState:
 	def swap_circuit(self, channel: str, before: Circuit, after: Circuit) -> bool:
 		return channel_state.swap_circuit(channel, before, after)
 
-	def get_cursor(self, channel: str, name: str) -> str | None:
-		return channel_state.get_cursor(channel, name)
+	def get_cursor(self, channel: str, name: str, lock: bool = False) -> str | None:
+		return channel_state.get_cursor(channel, name, lock)
 
 	def set_cursor(self, channel: str, name: str, value: str | None) -> None:
 		channel_state.set_cursor(channel, name, value)
+
+	def set_progress(self, channel: str, progress: Progress) -> None:
+		channel_state.set_progress(channel, progress)
+
+	def get_progress(self, channel: str) -> list[Progress]:
+		return channel_state.get_progress(channel)

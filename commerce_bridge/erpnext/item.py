@@ -11,7 +11,7 @@ from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.plan import Item, ItemKey
 
 FOUND = """SELECT item_code, sku, product_id, variant_id, uom, grade, name, creation FROM `tabChannel Listing`
-	WHERE channel = %(channel)s AND enabled = 1"""
+	WHERE channel = %(channel)s"""
 #: Each half has an index; an OR of the two would read every listing of the channel.
 LISTINGS = f"""{FOUND} AND sku IN %(skus)s UNION {FOUND} AND product_id IN %(products)s ORDER BY creation"""
 BARCODES = """SELECT barcode, parent FROM `tabItem Barcode` WHERE barcode IN %s AND parenttype = 'Item'"""

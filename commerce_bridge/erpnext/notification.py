@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -23,31 +22,36 @@ SWEPT = "commerce_bridge_last_sweep"
 #: Named in one message; the link leads to all of them.
 NAMED = 5
 #: What differs between two failures of one cause: names in quotes, amounts, documents.
-DETAILS = re.compile(r'"[^"]*"|\S*\d\S*')
-FAILED = """SELECT name, channel, error_class, message, external_number, external_id FROM `tabSync Log`
-	WHERE state = 'Failed' AND announced = 0 ORDER BY modified LIMIT 500"""
+DETAILS = r'"[^"]*"|\S*\d\S*'
+#: What makes two failures the same to a person: their class and their message without what it is about. Hashed,
+#: since a collation would take causes for equal that are not.
+CAUSE = """SHA2(CONCAT(COALESCE(error_class, ''), ': ', REGEXP_REPLACE(
+	REPLACE(REPLACE(COALESCE(message, ''), COALESCE(external_number, ''), '…'), COALESCE(external_id, ''), '…'),
+	%(details)s, '…')), 256)"""
+UNTOLD = "state = 'Failed' AND announced = 0"
+CAUSES = f"""SELECT channel, {CAUSE} AS cause, COUNT(*) AS count, MAX(modified) AS latest FROM `tabSync Log`
+	WHERE {UNTOLD} GROUP BY channel, cause ORDER BY MIN(modified)"""
+OF_CAUSE = f"{UNTOLD} AND channel = %(channel)s AND modified <= %(latest)s AND {CAUSE} = %(cause)s"
+EXAMPLES = f"""SELECT name, error_class, message, external_number, external_id FROM `tabSync Log`
+	WHERE {OF_CAUSE} ORDER BY modified, name LIMIT %(named)s"""
 
 
 def announce() -> None:
 	"""Announces failures nobody was told of, and rejected requests that pile up. Commits."""
 	with transaction.transaction("announce-failures"):
-		causes: dict[tuple[str, str], list[Any]] = {}
-		for row in frappe.db.sql(FAILED, as_dict=True):
-			causes.setdefault((row.channel, _cause(row)), []).append(row)
-		for (channel, cause), rows in causes.items():
-			if _may_tell(channel, cause):
-				_tell(channel, _subject(channel, rows), _body(rows), rows[0].name)
-				_mark(rows)
+		for group in frappe.db.sql(CAUSES, {"details": DETAILS}, as_dict=True):
+			if _may_tell(group.channel, group.cause):
+				_announce(group)
 		for channel in frappe.get_all("Channel Settings", {"state": ("!=", "Disabled")}, pluck="name"):
 			_announce_rejected(channel)
 
 
-def _cause(row: Any) -> str:
-	"""What makes two failures the same to a person: their message without what it is about."""
-	text = row.message or ""
-	for detail in (row.external_number, row.external_id):
-		text = text.replace(detail, "…") if detail else text
-	return f"{row.error_class or 'Unexpected'}: {DETAILS.sub('…', text)}"
+def _announce(group: Any) -> None:
+	"""One message for a cause, however many failed of it; they count as told."""
+	values = {**group, "details": DETAILS, "named": NAMED}
+	rows = frappe.db.sql(EXAMPLES, values, as_dict=True)
+	_tell(group.channel, _subject(group.channel, rows, group.count), _body(rows), rows[0].name)
+	sql.execute(f"UPDATE `tabSync Log` SET announced = 1 WHERE {OF_CAUSE}", values)
 
 
 def _may_tell(channel: str, cause: str) -> bool:
@@ -61,27 +65,22 @@ def _may_tell(channel: str, cause: str) -> bool:
 	return True
 
 
-def _mark(rows: list[Any]) -> None:
-	names = tuple(row.name for row in rows)
-	sql.execute("UPDATE `tabSync Log` SET announced = 1 WHERE name IN %s", (names,))
-
-
-def _subject(channel: str, rows: list[Any]) -> str:
+def _subject(channel: str, rows: list[Any], count: int) -> str:
 	cause = f"{rows[0].error_class or 'Unexpected'}: {(rows[0].message or '')[:120]}"
-	return _("{0}: {1} failed: {2}").format(channel, _numbers(rows), cause)
+	return _("{0}: {1} failed: {2}").format(channel, _numbers(rows, count), cause)
 
 
-def _numbers(rows: list[Any]) -> str:
-	names = list(dict.fromkeys(row.external_number or row.external_id or row.name for row in rows))
-	more = f" +{len(names) - NAMED}" if len(names) > NAMED else ""
-	return ", ".join(names[:NAMED]) + more
+def _numbers(rows: list[Any], count: int) -> str:
+	names = dict.fromkeys(row.external_number or row.external_id or row.name for row in rows)
+	more = f" +{count - len(rows)}" if count > len(rows) else ""
+	return ", ".join(names) + more
 
 
 def _body(rows: list[Any]) -> str:
 	lines = [
 		f'<li><a href="{get_url_to_form("Sync Log", row.name)}">'
 		f"{escape_html(row.external_number or row.external_id or row.name)}</a>: {escape_html(row.message or '')}</li>"
-		for row in rows[:NAMED]
+		for row in rows
 	]
 	return f"<ul>{''.join(lines)}</ul>"
 

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import frappe
 from frappe import _
-from frappe.utils import add_days, cstr, escape_html, get_datetime, get_url, now_datetime
+from frappe.utils import add_days, cstr, escape_html, get_datetime, get_url, now_datetime, strip_html
 
-from commerce_bridge.bridge import outbound, receive, signatures
+from commerce_bridge.bridge import feeds, receive, signatures, webhooks
 from commerce_bridge.bridge.channel import ChannelStatus
 from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.errors import Misconfigured
-from commerce_bridge.bridge.protocols import Check
+from commerce_bridge.bridge.protocols import Check, Kind, Progress
 from commerce_bridge.erpnext import (
 	bin,
 	channel_listing,
 	channel_settings,
 	channel_state,
-	polling,
 	preflight,
+	resync,
 	site,
 	sql,
 	wake,
@@ -32,6 +33,8 @@ from commerce_bridge.erpnext.time import to_site
 #: How long the previous webhook secret stays valid after a rotation.
 OVERLAP = timedelta(days=1)
 IMPORT_TIMEOUT = timedelta(hours=1)
+#: Items of a preview: enough to see whether the set-up is right.
+PREVIEWED = 1_000
 WAITING = ("Queued", "Running", "Retrying")
 
 
@@ -42,7 +45,7 @@ def requeue(names: Sequence[str], states: Sequence[str]) -> int:
 	"""Back to Queued, due now, with a full set of attempts; entries in another state stay as they are."""
 	changed = sql.execute(
 		"""UPDATE `tabSync Log` SET state = 'Queued', next_attempt_at = %s, attempt_count = 0, error_class = '',
-			lease_token = NULL, lease_expires_at = NULL, announced = 0, modified = %s, modified_by = %s
+			lease_token = NULL, lease_expires_at = NULL, announced = 0, to_count = (direction = 'Inbound'), modified = %s, modified_by = %s
 		WHERE name IN %s AND state IN %s AND payload IS NOT NULL""",
 		(now_datetime(), now_datetime(), frappe.session.user, tuple(names) or ("",), tuple(states)),
 	)
@@ -52,7 +55,7 @@ def requeue(names: Sequence[str], states: Sequence[str]) -> int:
 
 def skip(names: Sequence[str], reason: str) -> int:
 	"""Gives up on entries that wait or failed; what runs is left alone."""
-	message = f"Skipped by {frappe.session.user}: {reason.strip()}"
+	message = f"Skipped by {frappe.session.user}: {_plain(reason)}"
 	return sql.execute(
 		"""UPDATE `tabSync Log` SET state = 'Skipped', message = %s, next_attempt_at = NULL, modified = %s,
 			modified_by = %s WHERE name IN %s AND state IN ('Queued', 'Retrying', 'Failed')""",
@@ -60,12 +63,17 @@ def skip(names: Sequence[str], reason: str) -> int:
 	)
 
 
+def _plain(text: str) -> str:
+	"""Without markup: the form shows these fields as HTML."""
+	return strip_html(text).strip()
+
+
 def accept_difference(name: str, difference: Decimal, reason: str) -> None:
 	"""Accepts exactly this difference of totals, and retries."""
 	changed = sql.execute(
 		"""UPDATE `tabSync Log` SET accepted_difference = %s, accepted_reason = %s
 		WHERE name = %s AND state = 'Failed' AND direction = 'Inbound'""",
-		(str(difference), f"{frappe.session.user}: {reason.strip()}", name),
+		(str(difference), f"{frappe.session.user}: {_plain(reason)}", name),
 	)
 	if not changed and not _is_accepted(name, difference):
 		frappe.throw(_("Only a failed inbound entry can be accepted"))
@@ -132,54 +140,91 @@ def register_webhooks(channel: str) -> str:
 	return _connector(channel).register_webhooks(url) or _("Registered {0}").format(url)
 
 
-#: With one of these, the shop may show another number than is available.
-SHOWN = (
-	"state push_stock owner_stock stock_buffer whole_units default_warehouse dry_run store_url "
-	"enabled_site enabled_host enabled_id"
-).split()
+#: With one of these, the shop may show something else than it should, and with those of each kind.
+SHOWN = ("state", "dry_run", "store_url", "enabled_site", "enabled_host", "enabled_id")
+#: What changed while a channel was not Active was collected for nobody.
+ACTIVATES = ("state", "enabled_site", "enabled_host", "enabled_id")
+PUSHED: dict[Kind, tuple[str, ...]] = {
+	"stock": ("push_stock",),
+	"price": ("push_prices",),
+	"listing": ("push_listings", "price_list", "owner_price"),
+}
 
 
 def on_settings(doc: Any, method: str | None = None) -> None:
-	"""Hook: Channel Settings was saved. Its webhooks follow its state, and the shop's stock what is shown there.
+	"""Hook: Channel Settings was saved. Its webhooks follow its state, and the shop what is to be shown there.
 
-	Nothing was collected for the channel while it did not push, so every level is sent.
+	Nothing was collected for the channel while it did not push, so everything of a kind is sent.
 	"""
 	before = doc.get_doc_before_save()
 	if before and before.state != doc.state and "Disabled" in (before.state, doc.state):
-		frappe.enqueue(
-			"commerce_bridge.tasks.follow_state", queue="long", enqueue_after_commit=True, channel=doc.name
-		)
-	if not before or not _shows_anew(doc, before):
+		_follow_state(doc)
+	if not before:
 		return
+	_mark_shown_anew(doc, before)
 	channel = channel_settings.channel_of(doc) if doc.company else None
-	if channel and channel.status is ChannelStatus.ACTIVE and outbound.pushes_stock(channel):
-		outbound.queue_resync(site.world(), channel)
-		frappe.db.after_commit.add(wake.wake)
+	if not channel or channel.status is not ChannelStatus.ACTIVE:
+		return
+	for kind, fieldnames in DECIDES.items():
+		feed = feeds.FEEDS[kind]
+		if feed.is_ours(channel) and _differs(doc, before, (*SHOWN, *PUSHED[kind], *fieldnames)):
+			feeds.queue_resync(site.world(), channel, feed)
+			frappe.db.after_commit.add(wake.wake)
 
 
-def _shows_anew(doc: Any, before: Any) -> bool:
-	def shown(settings: Any) -> list[Any]:
-		rows = sorted((row.warehouse, cstr(row.location_id)) for row in settings.warehouses)
-		return [rows, *(cstr(settings.get(field)) for field in SHOWN)]
+#: Settings that change what every listing shows to those who read it, by kind.
+DECIDES: dict[Kind, tuple[str, ...]] = {
+	"stock": (
+		"stock_buffer",
+		"whole_units",
+		"preorder",
+		"default_warehouse",
+		"owner_stock",
+		"warehouses",
+	),
+	"price": ("price_list", "compare_at_price_list", "currency", "grade_factor", "owner_price"),
+	"listing": ("catalog_fields", "owner_title", "owner_images", "push_prices"),
+}
 
-	return shown(doc) != shown(before)
+
+def _mark_shown_anew(doc: Any, before: Any) -> None:
+	kinds = [kind for kind, fieldnames in DECIDES.items() if _differs(doc, before, fieldnames)]
+	is_active = channel_settings.effective_status(doc) is ChannelStatus.ACTIVE
+	if is_active and _differs(doc, before, ACTIVATES):
+		kinds = list(DECIDES)
+	if kinds:
+		channel_listing.mark_channel_changed(doc.name, kinds)
 
 
-def follow_state(channel: str) -> None:
+def _differs(doc: Any, before: Any, fieldnames: Sequence[str]) -> bool:
+	return any(_values(doc, name) != _values(before, name) for name in fieldnames)
+
+
+def _values(doc: Any, fieldname: str) -> Any:
+	value = doc.get(fieldname)
+	if not isinstance(value, list):
+		return cstr(value)
+	columns = [column.fieldname for column in frappe.get_meta(doc.meta.get_field(fieldname).options).fields]
+	return [tuple(cstr(row.get(column)) for column in columns) for row in value]
+
+
+def _follow_state(doc: Any) -> None:
 	"""A disabled channel's webhooks are taken back at the storefront; enabled again, they are registered, and what
-	was missed is read from the last cursor on."""
-	status = channel_settings.load(channel).channel.status
-	connector = _connector(channel)
-	if status is ChannelStatus.DISABLED:
-		return connector.unregister_webhooks(callback_url(channel))
-	connector.register_webhooks(callback_url(channel))
-	polling.poll_one(site.world(), channel)
+	was missed is read from the last cursor on. A copy of the site leaves the live shop's webhooks alone."""
+	if channel_settings.is_foreign(doc):
+		return
+	site.world().journal.record([webhooks.follow_entry(doc.name, callback_url(doc.name))])
+	frappe.db.after_commit.add(wake.wake)
+	if doc.state == "Active":
+		frappe.enqueue(
+			"commerce_bridge.tasks.catch_up", queue="long", enqueue_after_commit=True, channel=doc.name
+		)
 
 
 def preview_stock(channel: str) -> list[dict[str, Any]]:
 	"""What a push would change in the shop."""
 	settings = channel_settings.load(channel).channel
-	rows = bin.levels(settings, bin.listed_items(channel, None))
+	rows = bin.levels(settings, channel_listing.listed_after(channel, None, PREVIEWED))
 	return [
 		{
 			"item_code": row.level.item_code,
@@ -200,29 +245,19 @@ def sync_stock(channel: str, confirm_first_push: bool) -> int:
 		doc.first_push_confirmed = 1
 		doc.save()
 		frappe.db.commit()  # nosemgrep: the channel is read anew below
-	settings = channel_settings.load(channel).channel
-	if not outbound.pushes_stock(settings):
-		frappe.throw(
-			_("This channel pushes no stock: switch it on, let ERPNext own it and confirm the first push")
-		)
-	here = site.world()
-	with here.erp.transaction():
-		count = outbound.queue_resync(here, settings)
-	wake.wake()
-	return count
+	return resync.start(channel, "stock")
 
 
 def start_import(channel: str, since: str) -> None:
 	"""Starts a background import of the orders changed since a time of the site."""
 	if channel_settings.load(channel).channel.status.value != "Active":
 		frappe.throw(_("Only an active channel can import orders"))
-	running = channel_state.get_progress(channel)
-	if running and not running.get("finished") and not _is_dead(running):
+	imports = [progress for progress in channel_state.get_progress(channel) if progress.kind == "Import"]
+	if any(not running.finished and not _is_dead(running) for running in imports):
 		frappe.throw(_("An import is running already"))
-	started = {"kind": "Import", "done": 0, "total": 0, "failed": 0, "started": str(now_datetime())}
 	if not get_datetime(since):
 		frappe.throw(_("Since when?"))
-	channel_state.set_progress(channel, started)
+	channel_state.set_progress(channel, Progress("Import", 0, None, 0, utc_now()))
 	frappe.enqueue(
 		"commerce_bridge.tasks.import_orders",
 		queue="long",
@@ -233,9 +268,9 @@ def start_import(channel: str, since: str) -> None:
 	)
 
 
-def _is_dead(progress: dict[str, Any]) -> bool:
+def _is_dead(progress: Progress) -> bool:
 	"""An import whose job was killed, or lost with the queue, never says that it finished."""
-	return get_datetime(progress["started"]) < now_datetime() - IMPORT_TIMEOUT
+	return progress.started < utc_now() - IMPORT_TIMEOUT
 
 
 def rotate_secret(channel: str) -> str:
@@ -298,7 +333,7 @@ def channel_health(channel: str) -> dict[str, Any]:
 		"failed_24h": _failed(channel),
 		"oldest_waiting": _oldest_waiting(channel),
 		"circuit": _circuit_state(circuit),
-		"progress": channel_state.get_progress(channel),
+		"progress": [asdict(progress) for progress in channel_state.get_progress(channel)],
 	}
 
 

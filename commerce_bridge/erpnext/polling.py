@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import frappe
-from frappe.utils import get_datetime, now_datetime
+from frappe.utils import get_datetime
 
 from commerce_bridge.bridge import polling
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import BridgeError
+from commerce_bridge.bridge.protocols import Progress
 from commerce_bridge.bridge.world import World
-from commerce_bridge.erpnext import channel_settings, channel_state, site
+from commerce_bridge.erpnext import channel_settings, site
 from commerce_bridge.erpnext.time import from_site
 
 
 def poll_all() -> None:
 	"""A storefront that cannot be read now is read the next time; the others are read all the same."""
-	here = site.world()
 	for name in channel_settings.active_channels():
-		try:
-			poll_one(here, name)
-		except Exception as error:  # the job's boundary: each channel is a job of its own
-			frappe.db.rollback()
-			kind = "cannot be read now" if isinstance(error, BridgeError) else "failed unexpectedly"
-			frappe.logger("commerce_bridge").error(f"poll of {name} {kind}: {type(error).__name__}")
+		poll_safely(name)
+
+
+def poll_safely(name: str) -> None:
+	"""The job's boundary: what keeps one storefront from being read is logged, the next poll tries again."""
+	try:
+		poll_one(site.world(), name)
+	except Exception as error:
+		frappe.db.rollback()
+		kind = "cannot be read now" if isinstance(error, BridgeError) else "failed unexpectedly"
+		frappe.logger("commerce_bridge").error(f"poll of {name} {kind}: {type(error).__name__}")
 
 
 def poll_one(here: World, name: str) -> None:
@@ -49,11 +55,11 @@ def _cursor(moment: datetime) -> str:
 def import_since(name: str, since: str) -> None:
 	"""Reads the orders changed since a time of the site; progress and summary stay in Channel State."""
 	here = site.world()
-	progress = {"kind": "Import", "done": 0, "total": 0, "failed": 0, "started": str(now_datetime())}
+	progress = Progress("Import", 0, None, 0, here.now())
 
 	def note(polled: polling.Polled) -> None:
 		with here.erp.transaction():
-			channel_state.set_progress(name, {**progress, "done": polled.seen})
+			here.state.set_progress(name, replace(progress, done=polled.seen))
 
 	try:
 		channel = here.state.channel(name)
@@ -64,11 +70,5 @@ def import_since(name: str, since: str) -> None:
 	except BridgeError as error:
 		message, seen = str(error), 0
 	with here.erp.transaction():
-		finished = {
-			**progress,
-			"done": seen,
-			"total": seen,
-			"finished": str(now_datetime()),
-			"message": message,
-		}
-		channel_state.set_progress(name, finished)
+		ended = replace(progress, done=seen, total=seen, finished=here.now(), message=message)
+		here.state.set_progress(name, ended)

@@ -1,22 +1,76 @@
-"""What would make ERPNext refuse or change this channel's orders: found before the first one."""
+"""What would make ERPNext refuse or change this channel's orders: found before the first one.
+
+An error makes every order fail, a warning some of them: with an error, a channel does not become Active.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import frappe
-from frappe.utils import cint
+from frappe import _
+from frappe.utils import cint, escape_html, get_link_to_form, getdate, nowdate
+from frappe.utils.data import get_url_to_list
 
 from commerce_bridge.bridge.channel import Channel
+from commerce_bridge.bridge.errors import Misconfigured
 from commerce_bridge.bridge.money import decimals_of
 from commerce_bridge.bridge.protocols import Check
+from commerce_bridge.erpnext import currency_exchange
 from commerce_bridge.permissions import INTEGRATION
+
+#: Documents named as examples in one line of advice.
+NAMED = 3
+#: Of what the channel sells: its listings, or without any every item, since orders find items by their code too.
+SOLD = """item.disabled = {disabled} AND item.is_sales_item = 1 AND (
+	NOT EXISTS (SELECT 1 FROM `tabChannel Listing` any_listing
+		WHERE any_listing.channel = %(channel)s AND any_listing.publication = 'Published')
+	OR EXISTS (SELECT 1 FROM `tabChannel Listing` listing
+		WHERE listing.channel = %(channel)s AND listing.item_code = item.name AND listing.publication = 'Published'))"""
+CAPPED = f"SELECT item.name FROM `tabItem` item WHERE item.max_discount > 0 AND {SOLD.format(disabled=0)} LIMIT %(named)s"
+TAXED = f"""SELECT item.name FROM `tabItem` item
+	WHERE EXISTS (SELECT 1 FROM `tabItem Tax` tax WHERE tax.parent = item.name AND tax.parenttype = 'Item')
+		AND {SOLD.format(disabled=0)} LIMIT %(named)s"""
+DISABLED = f"SELECT item.name FROM `tabItem` item WHERE {SOLD.format(disabled=1)} LIMIT %(named)s"
+LIMITED = """SELECT credit.parenttype, credit.parent FROM `tabCustomer Credit Limit` credit
+	LEFT JOIN `tabCustomer` customer ON customer.name = credit.parent AND credit.parenttype = 'Customer'
+	WHERE credit.company = %(company)s AND credit.credit_limit > 0 AND credit.bypass_credit_limit_check = 0
+		AND (customer.customer_group = %(group)s
+			OR (credit.parenttype = 'Customer Group' AND credit.parent = %(group)s))
+	ORDER BY credit.parenttype DESC, credit.parent LIMIT 1"""
 
 
 def checks(channel: Channel) -> list[Check]:
 	"""Each check with what to change where."""
-	found = (_rights, _numbers, _currency, _maps, _selling, _items, _workflow, _customers)
+	found = (_rights, _numbers, _currency, _maps, _selling, _items, _approval, _credit, _customers)
 	return [check for look in found for check in look(channel)]
+
+
+def require(channel: Channel) -> None:
+	"""Raises `ValidationError` that lists every error; shows the warnings where there is none."""
+	wrong = [check for check in checks(channel) if not check.ok]
+	errors = [check for check in wrong if check.severity == "error"]
+	name = escape_html(channel.name)
+	if errors:
+		title = _("{0} cannot be active yet").format(name)
+		frappe.throw(_as_list(_("Each of these makes every order fail:"), errors), title=title)
+	if wrong:
+		title = _("{0} is active").format(name)
+		frappe.msgprint(_as_list(_("Some orders will be held:"), wrong), title=title, indicator="orange")
+
+
+def _as_list(intro: str, wrong: Sequence[Check]) -> str:
+	rows = "".join(f"<li>{_advice(check)}</li>" for check in wrong)
+	return f"{intro}<ul>{rows}</ul>"
+
+
+def _advice(check: Check) -> str:
+	text = f"<b>{escape_html(_(check.title))}</b>: {escape_html(check.fix or '')}"
+	if not check.doctype or check.doctype == "Channel Settings":
+		return text  # the very form that is being saved
+	if check.document in (None, check.doctype):
+		return f'{text} (<a href="{get_url_to_list(check.doctype)}">{_(check.doctype)}</a>)'
+	return f"{text} ({get_link_to_form(check.doctype, check.document, escape_html(check.document))})"
 
 
 def _check(
@@ -48,9 +102,36 @@ def _numbers(channel: Channel) -> Iterator[Check]:
 def _currency(channel: Channel) -> Iterator[Check]:
 	if channel.currency == channel.company_currency:
 		return
-	pair = {"from_currency": channel.currency, "to_currency": channel.company_currency, "for_selling": 1}
-	fix = f"Create a Currency Exchange from {channel.currency} to {channel.company_currency}"
-	yield _check(bool(frappe.db.exists("Currency Exchange", pair)), "Exchange rate", fix, "Currency Exchange")
+	fix = (
+		f"Create a Currency Exchange from {channel.currency} to {channel.company_currency} for selling, "
+		"dated today or earlier"
+	)
+	yield _check(_has_rate(channel), "Exchange rate", fix, "Currency Exchange")
+	fix = (
+		f"Make a receivable account in {channel.currency} for {channel.company} and set it on the Customer Group, "
+		"or allow multi-currency invoices against single party account: invoices are refused otherwise"
+	)
+	ok = bool(_single("Accounts Settings", "allow_multi_currency_invoices_against_single_party_account"))
+	yield _check(
+		ok or _invoice_account(channel), "Account for invoices", fix, "Accounts Settings", warning=True
+	)
+
+
+def _has_rate(channel: Channel) -> bool:
+	try:
+		currency_exchange.exchange_rate(channel, channel.currency, getdate(nowdate()))
+	except Misconfigured:
+		return False
+	return True
+
+
+def _invoice_account(channel: Channel) -> bool:
+	"""Whether new customers' invoices go to an account in the channel's currency: of their group, or the company."""
+	group = {"parent": channel.customer_group, "parenttype": "Customer Group", "company": channel.company}
+	account = frappe.db.get_value("Party Account", group, "account") or frappe.get_cached_value(
+		"Company", channel.company, "default_receivable_account"
+	)
+	return bool(account) and frappe.db.get_value("Account", account, "account_currency") == channel.currency
 
 
 def _maps(channel: Channel) -> Iterator[Check]:
@@ -65,7 +146,11 @@ def _maps(channel: Channel) -> Iterator[Check]:
 def _selling(channel: Channel) -> Iterator[Check]:
 	fix = "Allow Item to be Added Multiple Times: storefronts send the same item on several lines"
 	allowed = bool(_single("Selling Settings", "allow_multiple_items"))
-	yield _check(allowed, "Repeated items", fix, "Selling Settings")
+	yield _check(allowed, "Repeated items", fix, "Selling Settings", warning=True)
+	if any(row.doctype == "Sales Order" and row.fieldname == "po_no" for row in channel.fields):
+		fix = "Allow Multiple Sales Orders Against a Customer's Purchase Order: a number that a buyer repeats is refused"
+		allowed = bool(_single("Selling Settings", "allow_against_multiple_purchase_orders"))
+		yield _check(allowed, "Repeated purchase orders", fix, "Selling Settings", warning=True)
 	fix = "Switch off Auto Insert Item Price If Missing for people who edit these orders: discounts would become prices"
 	inserts = bool(_single("Stock Settings", "auto_insert_price_list_rate_if_missing"))
 	yield _check(not inserts, "Prices made from orders", fix, "Stock Settings", warning=True)
@@ -80,29 +165,61 @@ def _selling(channel: Channel) -> Iterator[Check]:
 
 
 def _items(channel: Channel) -> Iterator[Check]:
-	listed = frappe.get_all("Channel Listing", {"channel": channel.name, "enabled": 1}, pluck="item_code")
+	listed = bool(frappe.db.exists("Channel Listing", {"channel": channel.name, "publication": "Published"}))
 	yield _check(
-		bool(listed), "Listings", "Add the items that the storefront shows", "Channel Listing", warning=True
+		listed, "Listings", "Add the items that the storefront shows", "Channel Listing", warning=True
 	)
-	if not listed:
-		return
-	capped = frappe.get_all("Item", {"name": ("in", listed), "max_discount": (">", 0)}, pluck="name", limit=3)
-	fix = f"Max Discount refuses free lines and large discounts, e.g. on {', '.join(capped)}: set it to 0"
-	yield _check(not capped, "Maximum discounts", fix, "Item", capped[0] if capped else None, warning=True)
-	taxed = frappe.get_all(
-		"Item Tax", {"parent": ("in", listed), "parenttype": "Item"}, pluck="parent", limit=3
+	yield _check_items(
+		channel,
+		CAPPED,
+		"Maximum discounts",
+		"Max Discount refuses free lines and large discounts",
+		"set it to 0",
 	)
-	fix = f"Item Tax Templates change the shop's taxes, e.g. on {', '.join(taxed)}: remove them"
-	yield _check(not taxed, "Item Tax Templates", fix, "Item", taxed[0] if taxed else None, warning=True)
-	disabled = frappe.get_all("Item", {"name": ("in", listed), "disabled": 1}, pluck="name", limit=3)
-	fix = f"Disabled items cannot be ordered, e.g. {', '.join(disabled)}: switch off their listings"
-	yield _check(not disabled, "Disabled items", fix, "Item", disabled[0] if disabled else None)
+	yield _check_items(
+		channel, TAXED, "Item Tax Templates", "Item Tax Templates change the shop's taxes", "remove them"
+	)
+	groups = frappe.get_all("Item Tax", {"parenttype": "Item Group"}, pluck="parent", limit=NAMED)
+	fix = f"Item Tax Templates change the shop's taxes, e.g. on {', '.join(groups)}: remove them"
+	yield _check(
+		not groups, "Tax Templates of groups", fix, "Item Group", groups[0] if groups else None, warning=True
+	)
+	if listed:
+		yield _check_items(
+			channel,
+			DISABLED,
+			"Disabled items",
+			"Disabled items cannot be ordered",
+			"switch off their listings",
+		)
 
 
-def _workflow(channel: Channel) -> Iterator[Check]:
+def _check_items(channel: Channel, query: str, title: str, why: str, cure: str) -> Check:
+	names = frappe.db.sql(query, {"channel": channel.name, "named": NAMED}, pluck=True)
+	fix = f"{why}, e.g. on {', '.join(names)}: {cure}"
+	return _check(not names, title, fix, "Item", names[0] if names else None, warning=True)
+
+
+def _approval(channel: Channel) -> Iterator[Check]:
 	active = frappe.db.get_value("Workflow", {"document_type": "Sales Order", "is_active": 1})
 	fix = f"Workflow {active} is active: orders stop as drafts until somebody approves them"
 	yield _check(not (active and channel.orders.submit), "Workflow", fix, "Workflow", active, warning=True)
+
+
+def _credit(channel: Channel) -> Iterator[Check]:
+	if not channel.orders.submit:
+		return
+	values = {"company": channel.company, "group": channel.customer_group}
+	limited = frappe.db.sql(LIMITED, values) or (
+		[("Company", channel.company)]
+		if frappe.get_cached_value("Company", channel.company, "credit_limit")
+		else []
+	)
+	doctype, name = limited[0] if limited else ("Company", None)
+	fix = (
+		f"{doctype} {name} has a credit limit: orders over it are held, paid or not. Remove it or tick Bypass"
+	)
+	yield _check(not limited, "Credit limit", fix, doctype, name, warning=True)
 
 
 def _customers(channel: Channel) -> Iterator[Check]:
@@ -118,4 +235,5 @@ def _customers(channel: Channel) -> Iterator[Check]:
 			fix if name else f"Choose a {doctype}",
 			"Channel Settings",
 			channel.name,
+			warning=True,
 		)

@@ -17,6 +17,7 @@ from commerce_bridge.bridge.model import OrderChange, ShipmentLine
 from commerce_bridge.bridge.outbound import ORDER_CHANGE, document_entry
 from commerce_bridge.bridge.plan import Booked, ItemRow, Rounding, SalesOrderPlan, SalesOrderState, TaxRow
 from commerce_bridge.erpnext import (
+	allocation,
 	channel_record,
 	channel_settings,
 	naming,
@@ -51,7 +52,11 @@ def replace(channel: Channel, name: str, plan: SalesOrderPlan) -> Booked:
 		return _rewrite(old, plan)
 	if old.docstatus == SUBMITTED:
 		_cancel(old)
-	return _book(plan, frappe.get_doc({**_values(plan), "amended_from": name}))
+	doc = frappe.get_doc({**_values(plan), "amended_from": name})
+	doc.flags.commerce_bridge_released = (
+		old.flags.commerce_bridge_released
+	)  # the same units, if they still fit
+	return _book(plan, doc)
 
 
 def cancel(name: str) -> None:
@@ -72,6 +77,7 @@ def _rewrite(doc: Any, plan: SalesOrderPlan) -> Booked:
 	values = _values(plan)
 	values.pop("doctype")
 	_let_decide_pricing(doc)
+	doc.flags.commerce_bridge_applied = True
 	doc.update({"items": [], "taxes": [], "payment_schedule": [], **values, "status": "Draft"})
 	doc.save()
 	return _booked(plan, doc)
@@ -176,7 +182,8 @@ def _item(row: ItemRow, plan: SalesOrderPlan) -> dict[str, Any]:
 		"reserve_stock": int(plan.afterwards == "Reserve Stock"),
 		"cb_line_id": row.line_id[:140] if row.line_id else None,
 		"cb_grade": row.grade,
-		"cb_serial_no": row.serial_no,
+		"cb_serial_no": row.serial_no if row.serial_no and "\n" not in row.serial_no else None,
+		allocation.NAMED: row.serial_no.split("\n") if row.serial_no else None,
 		"cb_listing": row.listing,
 		**({"item_name": clean(row.item_name)[:140]} if row.item_name else {}),
 		**_safe(row.values),
@@ -282,12 +289,31 @@ def state_of(name: str) -> SalesOrderState | None:
 # --- to the storefront -----------------------------------------------------------------------------------
 
 
+#: What says which order of which storefront a document is. Not `no_copy`: Frappe would not map such fields to
+#: Delivery Notes and Invoices either, see `frappe.model.mapper.map_fields`.
+OF_THE_ORDER = (
+	"cb_channel cb_external_number cb_external_id cb_carrier cb_tracking_number cb_tracking_url".split()
+)
+OF_THE_LINE = ("cb_line_id", "cb_serial_no", "cb_listing")
+
+
+def before_insert(doc: Any, method: str | None = None) -> None:
+	"""A copy that a person makes of an order is no order of the storefront; an amendment is."""
+	if not doc.get("cb_channel") or doc.amended_from or doc.flags.commerce_bridge_applied:
+		return
+	doc.update(dict.fromkeys(OF_THE_ORDER))
+	for row in doc.items:
+		row.update(dict.fromkeys(OF_THE_LINE))
+
+
 def on_update(doc: Any, method: str | None = None) -> None:
 	"""A draft of a channel counts as sold, though it reserves nothing yet. Amended by hand, it is the order now."""
 	if doc.amended_from and doc.get("cb_channel") and not doc.flags.commerce_bridge_applied:
 		channel_record.follow(DOCTYPE, doc.amended_from, doc.name)
 	if doc.docstatus == DRAFT and doc.get("cb_channel"):
 		stock_change.note_order(doc)
+		if before := doc.get_doc_before_save():
+			stock_change.note_order(before)  # rows that are gone
 
 
 def on_submit(doc: Any, method: str | None = None) -> None:

@@ -7,9 +7,10 @@ import time
 from datetime import timedelta
 
 import frappe
+from rq.timeouts import JobTimeoutException
 
 from commerce_bridge import connectors
-from commerce_bridge.bridge import outbound, worker
+from commerce_bridge.bridge import feeds, unbooked, worker
 from commerce_bridge.bridge.channel import Channel, Credentials
 from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.protocols import Connector
@@ -21,6 +22,8 @@ from commerce_bridge.erpnext.sync_log import FrappeJournal
 
 #: How long one drain job works before it hands over to the next: other jobs share the queue.
 DRAIN_FOR = timedelta(seconds=60)
+#: How often the outbox is looked at while there is other work: a change does not wait for a backlog to end.
+COLLECT_EVERY = timedelta(seconds=1)
 
 
 def world() -> World:
@@ -32,6 +35,7 @@ def world() -> World:
 		connect=connect,
 		now=utc_now,
 		uniform=random.uniform,
+		interruptions=(JobTimeoutException,),
 	)
 
 
@@ -51,15 +55,35 @@ def drain() -> int:
 	wake.started()
 	here, ends, done = world(), time.monotonic() + DRAIN_FOR.total_seconds(), 0
 	collect(here)
+	collected = time.monotonic()
 	while worker.run_once(here):
 		done += 1
-		if time.monotonic() > ends:
+		now = time.monotonic()
+		if now > collected + COLLECT_EVERY.total_seconds():
+			collect(here)
+			collected = time.monotonic()
+		if now > ends:
 			wake.wake()
 			break
 	return done
 
 
 def collect(here: World) -> None:
-	"""Empties the outbox of stock changes into the journal."""
-	while stock_change.is_waiting() and outbound.collect_stock_changes(here):
+	"""Counts what is sold and not booked, then empties the outbox into the journal.
+
+	The boundary of both: whatever keeps one of them from its end is logged and tried again the next time, for the
+	orders that wait must be booked all the same.
+	"""
+	for step in (unbooked.count_all, _empty_outbox):
+		try:
+			step(here)
+		except here.interruptions:
+			raise
+		except Exception as error:
+			frappe.db.rollback()
+			frappe.logger("commerce_bridge").error(f"{step.__name__} failed: {type(error).__name__}")
+
+
+def _empty_outbox(here: World) -> None:
+	while stock_change.is_waiting() and feeds.collect_changes(here):
 		continue

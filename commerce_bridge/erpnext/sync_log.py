@@ -16,12 +16,15 @@ import frappe
 from frappe.utils import now_datetime
 
 from commerce_bridge.bridge.errors import LeaseLost
-from commerce_bridge.bridge.protocols import Entry, NewEntry, Outcome, Recorded
+from commerce_bridge.bridge.protocols import Entry, NewEntry, Outcome, Recorded, State, Uncounted
+from commerce_bridge.bridge.webhooks import FOLLOW
 from commerce_bridge.erpnext import channel_settings, sql, transaction
 from commerce_bridge.erpnext.time import to_site
 
 DOCTYPE = "Sync Log"
 OPEN_STATES = ("Queued", "Retrying", "Running")
+#: Not booked, and not given up: what such an entry sells is not in any document yet.
+UNFINISHED = (*OPEN_STATES, "Failed")
 CANDIDATES = 20
 
 
@@ -110,6 +113,93 @@ class FrappeJournal:
 		)
 		return True
 
+	def uncounted(self, limit: int) -> list[Uncounted]:
+		"""See `Journal.uncounted`."""
+		found = frappe.db.sql(TO_COUNT, (int(limit),), as_dict=True)
+		known = {row.name for row in found}
+		ids = tuple({row.external_id for row in found if row.external_id})
+		if ids:
+			rows = frappe.db.sql(ABOUT_THE_SAME, (ids, UNFINISHED), as_dict=True)
+			orders = {(row.channel, row.external_id) for row in found}
+			found += [
+				row for row in rows if row.name not in known and (row.channel, row.external_id) in orders
+			]
+		return [
+			Uncounted(row.name, row.channel, row.topic, row.payload if row.state in UNFINISHED else None)
+			for row in found
+		]
+
+	def mark_counted(self, names: Sequence[str]) -> None:
+		"""See `Journal.mark_counted`."""
+		_set_to_count(names, 0)
+
+	def count_again(self, orders: Sequence[tuple[str, str]]) -> None:
+		"""See `Journal.count_again`."""
+		ids = tuple({external_id for _channel, external_id in orders}) or ("",)
+		rows = frappe.db.sql(ABOUT_THE_SAME, (ids, UNFINISHED), as_dict=True)
+		_set_to_count([row.name for row in rows if (row.channel, row.external_id) in orders], 1)
+
+	def payload(self, name: str) -> str | None:
+		"""See `Journal.payload`. A locking read, past this transaction's snapshot."""
+		rows = frappe.db.sql("SELECT payload FROM `tabSync Log` WHERE name = %s LOCK IN SHARE MODE", name)
+		return rows[0][0] if rows else None
+
+	def state_of(self, name: str) -> State | None:
+		"""See `Journal.state_of`."""
+		return frappe.db.get_value(DOCTYPE, name, "state")
+
+	def open_payloads(self, channel: str, topics: Sequence[str]) -> list[str]:
+		"""See `Journal.open_payloads`."""
+		return frappe.db.sql(
+			"""SELECT payload FROM `tabSync Log` WHERE channel = %s AND state IN %s AND topic IN %s
+				AND direction = 'Outbound'""",
+			(channel, OPEN_STATES, tuple(topics)),
+			pluck=True,
+		)
+
+	def supersede(self, channel: str, topics: Sequence[str], before: datetime, message: str) -> int:
+		"""See `Journal.supersede`. Looked for without locks, changed by primary key."""
+		failed = frappe.db.sql(
+			"""SELECT name FROM `tabSync Log` WHERE channel = %s AND state = 'Failed' AND creation < %s
+				AND topic IN %s AND direction = 'Outbound'""",
+			(channel, to_site(before), tuple(topics)),
+			pluck=True,
+		)
+		if not failed:
+			return 0
+		return sql.execute(
+			"""UPDATE `tabSync Log` SET state = 'Skipped', message = %s, modified = %s
+			WHERE name IN %s AND state = 'Failed'""",
+			(message, now_datetime(), tuple(failed)),
+		)
+
+
+def latest(channel: str, topic: str, doctype: str, name: str) -> tuple[str, str | None] | None:
+	"""Name and payload of the latest entry of this topic about a document."""
+	rows = frappe.db.sql(
+		"""SELECT name, payload FROM `tabSync Log` WHERE reference_doctype = %s AND reference_name = %s
+			AND channel = %s AND topic = %s ORDER BY creation DESC, name DESC LIMIT 1""",
+		(doctype, name, channel, topic),
+	)
+	return rows[0] if rows else None
+
+
+#: Without a hint the optimiser, which knows two values only, would read the whole table.
+TO_COUNT = """SELECT name, channel, topic, payload, state, external_id
+	FROM `tabSync Log` FORCE INDEX (to_count) WHERE to_count = 1 ORDER BY creation LIMIT %s"""
+ABOUT_THE_SAME = """SELECT name, channel, topic, payload, state, external_id FROM `tabSync Log`
+	WHERE external_id IN %s AND direction = 'Inbound' AND state IN %s ORDER BY creation"""
+
+
+def _set_to_count(names: Sequence[str], value: int) -> None:
+	"""By primary key and in one order: only a booking of one of these orders, which holds its one row, is waited
+	for."""
+	if names:
+		sql.execute(
+			"UPDATE `tabSync Log` FORCE INDEX (PRIMARY) SET to_count = %s WHERE name IN %s AND to_count != %s",
+			(value, tuple(sorted(names)), value),
+		)
+
 
 def _new_row(entry: NewEntry, due: datetime) -> dict[str, Any]:
 	return {
@@ -130,6 +220,7 @@ def _new_row(entry: NewEntry, due: datetime) -> dict[str, Any]:
 		"reference_doctype": entry.reference_doctype,
 		"reference_name": entry.reference_name,
 		"lane": entry.lane,
+		"to_count": int(entry.direction == "Inbound" and entry.state == "Queued"),
 	}
 
 
@@ -145,10 +236,12 @@ def _first_names(keys: Sequence[str]) -> dict[str, str]:
 	return dict(rows)
 
 
-#: For outbound: not while the circuit is open, or half-open with a probe that may still be under way. And not
-#: while something runs under a live lease in the same lane.
+#: Of a channel that was switched off, only what takes its webhooks back. For outbound: not while the circuit is
+#: open, or half-open with a probe that may still be under way. And not while something runs under a live lease in
+#: the same lane.
 DUE = f"""(SELECT name, next_attempt_at FROM `tabSync Log` entry
 	WHERE state = %(state)s AND next_attempt_at <= %(now)s AND channel IN %(channels)s
+		AND (topic = %(follow)s OR channel NOT IN %(disabled)s)
 		AND (direction = 'Inbound' OR NOT EXISTS (SELECT 1 FROM `tabChannel State` circuit
 			WHERE circuit.name = entry.channel AND (circuit.circuit_opened_until > %(now)s
 				OR circuit.circuit_probing_since > %(probe_since)s)))
@@ -159,10 +252,11 @@ DUE = f"""(SELECT name, next_attempt_at FROM `tabSync Log` entry
 
 def _candidates(now: datetime, probe_since: datetime) -> list[str]:
 	"""Names of the rows that are longest due, of channels that may work. One index scan for each state."""
-	channels = channel_settings.active_channels()
-	if not channels:
+	active, disabled = channel_settings.active_channels(), channel_settings.disabled_channels()
+	if not (active or disabled):
 		return []
-	values = {"now": now, "probe_since": probe_since, "channels": channels}
+	values = {"now": now, "probe_since": probe_since, "follow": FOLLOW}
+	values |= {"channels": active + disabled, "disabled": disabled or ("",)}
 	values |= {f"state_{state}": state for state in OPEN_STATES}
 	statement = " UNION ALL ".join(DUE.replace("%(state)s", f"%(state_{state})s") for state in OPEN_STATES)
 	return [name for name, _due in sorted(frappe.db.sql(statement, values), key=lambda row: row[1])]

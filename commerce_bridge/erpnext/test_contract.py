@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commerce_bridge.tests import contract, order_cells
+from commerce_bridge.tests import contract, order_cells, unbooked_cells
 from commerce_bridge.tests.base import SiteTestCase
 from commerce_bridge.tests.factory import SiteFixture
 
@@ -47,7 +47,23 @@ class TestStock(contract.StockContract, SiteTestCase):
 		super().setUp()
 
 
+class TestDrift(contract.DriftContract, SiteTestCase):
+	__test__ = True
+
+	def setUp(self) -> None:
+		self.fixture = SiteFixture()
+		super().setUp()
+
+
 class TestOrderCells(order_cells.OrderCells, SiteTestCase):
+	__test__ = True
+
+	def setUp(self) -> None:
+		self.fixture = SiteFixture()
+		super().setUp()
+
+
+class TestUnbooked(unbooked_cells.UnbookedCells, SiteTestCase):
 	__test__ = True
 
 	def setUp(self) -> None:

@@ -11,9 +11,13 @@ from unittest.mock import patch
 import frappe
 from frappe.utils import now_datetime
 
-from commerce_bridge.bridge.errors import Misconfigured
-from commerce_bridge.bridge.protocols import NewEntry
-from commerce_bridge.erpnext import channel_state, notification, operations
+from commerce_bridge import tasks
+from commerce_bridge.bridge import worker
+from commerce_bridge.bridge.clock import utc_now
+from commerce_bridge.bridge.errors import Misconfigured, Retryable
+from commerce_bridge.bridge.protocols import NewEntry, Progress
+from commerce_bridge.bridge.webhooks import FOLLOW, follow_entry
+from commerce_bridge.erpnext import channel_state, notification, operations, site
 from commerce_bridge.tests.base import SiteTestCase
 from commerce_bridge.tests.factory import SiteFixture
 
@@ -40,20 +44,21 @@ class TestStockFollowsSettings(OperationsCase):
 		self.fixture.set_stock("CB-PHONE", Decimal(7))
 		self.fixture.make_listing(SHOP, "CB-PHONE", "CB-PHONE")
 
-	def resyncs(self) -> list[Any]:
+	def resyncs(self) -> list[int]:
+		"""How many items each resync goes through."""
 		entries = frappe.get_all("Sync Log", {"topic": "stock.resync"}, pluck="payload")
-		return [json.loads(payload) for payload in entries]
+		return [json.loads(payload)["total"] for payload in entries]
 
 	def test_active_again_every_level_is_sent(self) -> None:
 		self.settings(state="Paused")
 		self.fixture.set_stock("CB-PHONE", Decimal(3))
 		self.assertEqual(self.resyncs(), [])
 		self.settings(state="Active")
-		self.assertEqual(self.resyncs(), [["CB-PHONE"]])
+		self.assertEqual(self.resyncs(), [1])
 
 	def test_a_setting_that_changes_the_numbers(self) -> None:
 		self.settings(stock_buffer=2)
-		self.assertEqual(self.resyncs(), [["CB-PHONE"]])
+		self.assertEqual(self.resyncs(), [1])
 
 	def test_other_settings_and_unconfirmed_channels_send_nothing(self) -> None:
 		self.settings(order_statuses="paid")
@@ -63,31 +68,69 @@ class TestStockFollowsSettings(OperationsCase):
 
 
 class TestState(OperationsCase):
+	def work(self) -> list[Any]:
+		"""What became of the entries that follow the state."""
+		here = site.world()
+		with patch("frappe.enqueue"):
+			while worker.run_once(here):
+				continue
+		fields = ["name", "state", "message", "attempt_count"]
+		return frappe.get_all("Sync Log", {"topic": FOLLOW}, fields, order_by="creation")
+
 	def test_disabled_and_enabled_again(self) -> None:
 		with patch("frappe.enqueue") as enqueue:
 			self.settings(state="Paused")
-			self.assertEqual(enqueue.call_count, 0)
+			self.assertEqual(self.work(), [])
 			self.settings(state="Disabled")
-			self.assertEqual(enqueue.call_args.args[0], "commerce_bridge.tasks.follow_state")
-			with patch(f"{CONNECTOR}.unregister_webhooks") as unregister:
-				operations.follow_state(SHOP)
-			unregister.assert_called_once_with(operations.callback_url(SHOP))
+			self.assertNotIn(
+				"commerce_bridge.tasks.catch_up", [call.args[0] for call in enqueue.call_args_list]
+			)
+		with patch(f"{CONNECTOR}.unregister_webhooks") as unregister:
+			[back] = self.work()
+		unregister.assert_called_once_with(operations.callback_url(SHOP))
+		self.assertEqual(back.state, "Succeeded")
+		with patch("frappe.enqueue") as enqueue:
 			self.settings(state="Active")
-			self.assertEqual(enqueue.call_count, 2)
-			with (
-				patch(f"{CONNECTOR}.register_webhooks") as register,
-				patch(f"{CONNECTOR}.orders_since", return_value=iter(())) as read,
-			):
-				operations.follow_state(SHOP)
-			register.assert_called_once_with(operations.callback_url(SHOP))
-			read.assert_called_once()
+			self.assertIn("commerce_bridge.tasks.catch_up", [call.args[0] for call in enqueue.call_args_list])
+		with patch(f"{CONNECTOR}.register_webhooks", return_value=None) as register:
+			[_back, forth] = self.work()
+		register.assert_called_once_with(operations.callback_url(SHOP))
+		self.assertEqual(forth.state, "Succeeded")
+		with patch(f"{CONNECTOR}.orders_since", return_value=iter(())) as read:
+			tasks.catch_up(SHOP)
+		read.assert_called_once()
+
+	def test_a_storefront_that_is_away_is_asked_again(self) -> None:
+		self.settings(state="Disabled")
+		with patch(f"{CONNECTOR}.unregister_webhooks", side_effect=Retryable("503")):
+			[entry] = self.work()
+		self.assertEqual((entry.state, entry.message, entry.attempt_count), ("Retrying", "503", 1))
+		frappe.db.set_value("Sync Log", entry.name, "next_attempt_at", now_datetime())
+		frappe.db.commit()
+		with patch(f"{CONNECTOR}.unregister_webhooks") as unregister:
+			[entry] = self.work()
+		self.assertTrue(unregister.called)
+		self.assertEqual(entry.state, "Succeeded")
+
+	def test_a_copy_that_is_disabled_takes_nothing_back(self) -> None:
+		doc = frappe.get_doc("Channel Settings", SHOP)
+		doc.db_set("enabled_id", "another site's")
+		frappe.db.commit()
+		self.settings(state="Disabled")
+		self.assertEqual(frappe.db.count("Sync Log", {"topic": FOLLOW}), 0)
+		with self.fixture.erp.transaction():
+			self.fixture.journal.record([follow_entry(SHOP, "https://erp.example")])
+		with patch(f"{CONNECTOR}.unregister_webhooks") as unregister:
+			[entry] = self.work()
+		self.assertFalse(unregister.called)
+		self.assertEqual(entry.state, "Queued")
 
 	def test_a_copy_of_the_site_reaches_no_shop(self) -> None:
 		frappe.db.set_value("Channel Settings", SHOP, "enabled_id", "another site's")
 		frappe.db.commit()
 		frappe.clear_cache(doctype="Channel Settings")
 		frappe.clear_document_cache("Channel Settings", SHOP)
-		for reach in (operations.register_webhooks, operations.test_connection, operations.follow_state):
+		for reach in (operations.register_webhooks, operations.test_connection):
 			with (
 				self.subTest(reach.__name__),
 				patch(f"{CONNECTOR}.register_webhooks") as register,
@@ -106,8 +149,8 @@ class TestImport(OperationsCase):
 			operations.start_import(SHOP, "2026-11-01")
 			with self.assertRaises(frappe.ValidationError):
 				operations.start_import(SHOP, "2026-11-01")
-			started = now_datetime() - operations.IMPORT_TIMEOUT - timedelta(seconds=1)
-			channel_state.set_progress(SHOP, {"kind": "Import", "started": str(started)})
+			started = utc_now() - operations.IMPORT_TIMEOUT - timedelta(seconds=1)
+			channel_state.set_progress(SHOP, Progress("Import", 0, None, 0, started))
 			operations.start_import(SHOP, "2026-11-01")
 
 
@@ -140,10 +183,29 @@ class TestAnnounce(OperationsCase):
 		self.fail("other", "Another cause altogether")
 		self.assertEqual(self.announced(), 2)
 
+	def test_a_new_cause_behind_a_large_backlog(self) -> None:
+		self.fail("first", 'No item for "SKU-1"')
+		self.assertEqual(self.announced(), 1)
+		for number in range(501):
+			self.fail(f"sku{number}", f'No item for "SKU-{number}"')
+		self.fail("other", "Another cause altogether")
+		self.assertEqual(self.announced(), 1)
+
 	def test_very_many_causes(self) -> None:
 		"""What was told is remembered in one column: it must hold more causes than a sweep can meet."""
-		for number in range(500):
+		for number in range(600):
 			letters = "".join(chr(97 + int(digit)) for digit in str(number))
 			self.fail(f"c{number}", f"{letters} " + "x" * 120)
-		self.assertEqual(self.announced(), 500)
+		self.assertEqual(self.announced(), 600)
 		self.assertEqual(self.announced(), 0)
+
+
+class TestSkipping(OperationsCase):
+	def test_a_reason_is_stored_as_plain_text(self) -> None:
+		entry = NewEntry(SHOP, "Inbound", "order.upserted", "r" * 64, "{}", state="Failed")
+		with self.fixture.erp.transaction():
+			name = self.fixture.journal.record([entry])[0].name
+		operations.skip([name], "<b>done</b> by hand<script>alert(1)</script>")
+		self.assertEqual(
+			frappe.db.get_value("Sync Log", name, "message"), "Skipped by Administrator: done by handalert(1)"
+		)

@@ -16,7 +16,7 @@ from erpnext.stock.doctype.delivery_note.delivery_note import make_sales_return
 
 from commerce_bridge.bridge import worker
 from commerce_bridge.bridge.protocols import NewEntry
-from commerce_bridge.erpnext import site
+from commerce_bridge.erpnext import sales_order, site
 from commerce_bridge.tests.base import SiteTestCase
 from commerce_bridge.tests.factory import USER, SiteFixture
 
@@ -98,6 +98,31 @@ class TestOrders(OrdersCase):
 		self.assertEqual((doc.cb_channel, doc.cb_external_number, doc.owner), (SHOP, "#o-1", USER))
 		self.assertEqual(doc.items[0].cb_line_id, "l1")
 		self.assertEqual(frappe.db.count("Sync Attempt", {"parent": log.name}), 1)
+
+	def test_a_copy_made_by_hand_is_no_order_of_the_shop(self) -> None:
+		self.send("order.upserted", self.simple("o-24"))
+		order = self.sales_order("o-24")
+		order.db_set({"cb_carrier": "DHL", "cb_tracking_number": "T-24"})
+		copy = frappe.copy_doc(frappe.get_doc("Sales Order", order.name)).insert()
+		self.addCleanup(frappe.db.rollback)
+		kept = {field for field in sales_order.OF_THE_ORDER if copy.get(field)}
+		kept |= {field for row in copy.items for field in sales_order.OF_THE_LINE if row.get(field)}
+		self.assertEqual(kept, set())
+		self.assertEqual(copy.items[0].item_code, order.items[0].item_code)
+
+	def test_an_amendment_and_what_is_made_of_an_order_stay_the_shop_s(self) -> None:
+		self.send("order.upserted", self.simple("o-25"))
+		order = self.sales_order("o-25")
+		for make in (make_delivery_note, make_sales_invoice):
+			mapped = make(order.name)
+			self.assertEqual((mapped.cb_channel, mapped.cb_external_id), (SHOP, "o-25"))
+			self.assertEqual(mapped.items[0].cb_line_id, "l1")
+		order.cancel()
+		amended = frappe.copy_doc(order)
+		amended.update({"amended_from": order.name, "docstatus": 0, "status": "Draft"}).insert()
+		self.addCleanup(frappe.db.rollback)
+		self.assertEqual((amended.cb_channel, amended.cb_external_id), (SHOP, "o-25"))
+		self.assertEqual(amended.items[0].cb_line_id, "l1")
 
 	def test_one_step_equals_two_steps(self) -> None:
 		self.send("order.upserted", self.simple("o-21"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,14 @@ def from_site(stored: datetime | str | None) -> datetime | None:
 	if not stored:
 		return None
 	return get_datetime(stored).replace(tzinfo=_zone()).astimezone(timezone.utc)
+
+
+def earliest_of_site(moment: datetime) -> datetime:
+	"""An aware time as Frappe stores it; in the hour that the clocks go through twice, before both: what Frappe
+	stored then does not say which it was, and who asks what changed since must miss nothing."""
+	local = moment.astimezone(_zone())
+	twice = local.replace(fold=0).utcoffset() - local.replace(fold=1).utcoffset()
+	return local.replace(tzinfo=None) - max(twice, timedelta(0))
 
 
 def stored(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -124,6 +124,22 @@ def act_as(channel: Channel) -> Iterator[None]:
 			document=channel.name,
 			fieldname="integration_user",
 		)
+	outer = acting_for()
+	frappe.local.commerce_bridge_acting = channel.name
+	try:
+		with _as_user(user):
+			yield
+	finally:
+		frappe.local.commerce_bridge_acting = outer
+
+
+def acting_for() -> str | None:
+	"""The channel whose data is worked on at this moment: what is written now came from there."""
+	return getattr(frappe.local, "commerce_bridge_acting", None)
+
+
+@contextmanager
+def _as_user(user: str) -> Iterator[None]:
 	session, form_dict = frappe.local.session, frappe.local.form_dict
 	before, sid, data = session.user, session.sid, session.data
 	if before == user:

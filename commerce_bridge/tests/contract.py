@@ -16,20 +16,36 @@ from unittest import TestCase
 
 from commerce_bridge.bridge.channel import Channel, ChannelStatus, Credentials
 from commerce_bridge.bridge.errors import LeaseLost, Misconfigured, Rejected
-from commerce_bridge.bridge.model import Address, Customer
-from commerce_bridge.bridge.plan import Amounts, ItemKey, ItemRow, Record, SalesOrderPlan, TaxRow
+from commerce_bridge.bridge.model import Address, Customer, Parcel, Shipment
+from commerce_bridge.bridge.plan import (
+	Amounts,
+	ItemKey,
+	ItemRow,
+	Record,
+	SalesOrderPlan,
+	SoldLine,
+	TaxRow,
+	UnbookedSale,
+)
 from commerce_bridge.bridge.protocols import (
 	ChannelState,
 	Circuit,
+	Drift,
+	DriftCheck,
 	Entry,
 	Erp,
 	Journal,
+	Kind,
 	NewEntry,
 	Outcome,
+	Progress,
+	PushResult,
 )
+from commerce_bridge.bridge.webhooks import FOLLOW, follow_entry
 
 LEASE = timedelta(minutes=5)
 SECOND = timedelta(seconds=1)
+KINDS: tuple[Kind, ...] = ("stock", "price", "listing")
 
 
 class Fixture(Protocol):
@@ -65,6 +81,10 @@ class Fixture(Protocol):
 		"""Submits a Delivery Note for all that is open."""
 		...
 
+	def track_delivery(self, delivery_note: str, *parcels: Parcel, delivered: bool = False) -> None:
+		"""Enters all its parcels after submit, and that the buyer has them."""
+		...
+
 	def cancel_delivery(self, delivery_note: str) -> None: ...
 
 	def entry(self, name: str) -> dict[str, Any]:
@@ -75,11 +95,23 @@ class Fixture(Protocol):
 		"""Sync Log rows whose reference is this document: topic, direction, state."""
 		...
 
+	def push_errors(self, listing: str) -> list[str | None]:
+		"""What is kept on the listing of its stock, its price and its content."""
+		...
+
 	def count_sales_orders(self, external_id: str) -> int:
 		"""Those that are not cancelled."""
 		...
 
 	def addresses_of(self, customer: str) -> int: ...
+
+	def drifts(self, channel: str) -> list[tuple[str, str | None, Decimal, Decimal]]:
+		"""Kind, SKU, shown and available (0 for None) of each row that is kept, sorted."""
+		...
+
+	def drift_checks(self, channel: str) -> list[tuple[str, int, Decimal]]:
+		"""Id, drifted listings and units of each check, oldest first."""
+		...
 
 
 class ContractSuite(TestCase):
@@ -180,8 +212,8 @@ class ContractSuite(TestCase):
 	def drain_stock_changes(self) -> list[str]:
 		items: list[str] = []
 		with self.erp.transaction():
-			while taken := self.erp.take_stock_changes(100):
-				items += taken
+			while taken := self.erp.take_changes(100):
+				items += taken.get("stock", [])
 		return items
 
 
@@ -292,6 +324,56 @@ class JournalContract(ContractSuite):
 		self.fixture.make_channel("Contract Shop", status=ChannelStatus.ACTIVE)
 		self.assertEqual(self.claim().name, name)
 
+	def test_a_disabled_channel_takes_its_webhooks_back_and_nothing_else(self) -> None:
+		for direction in ("Inbound", "Outbound"):
+			self.record(direction, direction=direction)
+		with self.erp.transaction():
+			[back] = self.journal.record([follow_entry(self.channel.name, "https://erp.example")])
+		self.fixture.make_channel("Contract Shop", status=ChannelStatus.PAUSED)
+		self.nothing_due()
+		self.fixture.make_channel("Contract Shop", status=ChannelStatus.DISABLED)
+		entry = self.claim()
+		self.assertEqual((entry.name, entry.topic), (back.name, FOLLOW))
+		while (other := self.journal.claim(self.fixture.now() + SECOND, LEASE)) is not None:
+			self.assertEqual(other.topic, FOLLOW)  # of the channel's own changes of state
+
+	def test_what_was_recorded_can_be_read(self) -> None:
+		self.assertEqual(self.journal.payload(self.record("a", payload='{"a": 1}')), '{"a": 1}')
+		self.assertIsNone(self.journal.payload("no such entry"))
+
+	def test_inbound_entries_are_counted_once(self) -> None:
+		name = self.record("in", external_id="9001", payload="[1]")
+		self.record("out", direction="Outbound")
+		self.record("skipped", state="Skipped")
+		with self.erp.transaction():
+			[found] = self.journal.uncounted(10)
+			self.journal.mark_counted([found.name])
+		self.assertEqual((found.name, found.topic, found.payload), (name, "order.upserted", "[1]"))
+		with self.erp.transaction():
+			self.assertEqual(self.journal.uncounted(10), [])
+			self.journal.count_again([("Another Shop", "9001"), (self.channel.name, "9002")])
+			self.assertEqual(self.journal.uncounted(10), [])
+			self.journal.count_again([(self.channel.name, "9001")])
+			self.assertEqual([entry.name for entry in self.journal.uncounted(10)], [name])
+
+	def test_what_is_unfinished_about_the_same_order_is_counted_with_it(self) -> None:
+		first, foreign = self.record("1", external_id="9001"), self.record("2", external_id="9002")
+		with self.erp.transaction():
+			self.journal.mark_counted([first, foreign])
+		second = self.record("3", external_id="9001")
+		with self.erp.transaction():
+			self.assertEqual({entry.name for entry in self.journal.uncounted(10)}, {first, second})
+		self.finish(self.claim(), Outcome("Failed", "no item", "Rejected"))
+		with self.erp.transaction():
+			self.assertIn(first, {entry.name for entry in self.journal.uncounted(10)})
+
+	def test_of_what_is_finished_nothing_is_counted(self) -> None:
+		name = self.record("1", external_id="9001")
+		self.finish(self.claim(), Outcome("Succeeded"))
+		with self.erp.transaction():
+			[found] = self.journal.uncounted(10)
+		self.assertEqual((found.name, found.payload), (name, None))
+
 	def test_an_open_circuit_stops_outbound_only(self) -> None:
 		self.record("out", direction="Outbound", topic="stock.changed", payload="[]")
 		inbound = self.record("in")
@@ -333,6 +415,47 @@ class JournalContract(ContractSuite):
 			self.assertFalse(self.journal.merge_queued(self.channel.name, "stock.changed", ["C", "D"], 3))
 			self.assertFalse(self.journal.merge_queued(self.channel.name, "other.topic", ["C"], 3))
 		self.assertEqual(sorted(json.loads(self.fixture.entry(name)["payload"])), ["A", "B"])
+
+	def outbound(self, key: str, topic: str = "stock.changed", **values: Any) -> str:
+		return self.record(key, direction="Outbound", topic=topic, payload=f'["{key}"]', **values)
+
+	def test_states_of_entries(self) -> None:
+		name = self.outbound("a")
+		self.assertEqual(self.journal.state_of(name), "Queued")
+		entry = self.claim()
+		self.assertEqual(self.journal.state_of(name), "Running")
+		self.finish(entry, Outcome("Failed"))
+		self.assertEqual(self.journal.state_of(name), "Failed")
+		self.assertIsNone(self.journal.state_of("no such entry"))
+
+	def test_payloads_of_what_is_not_done(self) -> None:
+		self.outbound("running")
+		self.claim()
+		self.outbound("queued")
+		self.outbound("other topic", "stock.resync")
+		self.outbound("no such topic", "price.changed")
+		self.outbound("done", state="Succeeded")
+		self.outbound("failed", state="Failed")
+		self.record("inbound", topic="stock.changed")
+		found = self.journal.open_payloads(self.channel.name, ("stock.changed", "stock.resync"))
+		self.assertEqual(sorted(found), ['["other topic"]', '["queued"]', '["running"]'])
+		self.assertEqual(self.journal.open_payloads("Another Shop", ("stock.changed",)), [])
+
+	def test_what_was_sent_otherwise_is_superseded(self) -> None:
+		old = self.outbound("old", state="Failed")
+		others = {
+			self.outbound("other topic", "price.changed", state="Failed"): "Failed",
+			self.outbound("waits"): "Queued",
+			self.record("inbound", topic="stock.changed", state="Failed"): "Failed",
+		}
+		before = self.fixture.now()
+		others[self.outbound("new", state="Failed")] = "Failed"
+		with self.erp.transaction():
+			topics = ("stock.changed", "stock.resync")
+			self.assertEqual(self.journal.supersede(self.channel.name, topics, before, "sent again"), 1)
+		row = self.fixture.entry(old)
+		self.assertEqual((row["state"], row["message"]), ("Skipped", "sent again"))
+		self.assertEqual({name: self.journal.state_of(name) for name in others}, others)
 
 	def test_items_do_not_join_what_runs_or_was_tried(self) -> None:
 		self.record("a", direction="Outbound", topic="stock.changed", payload='["A"]')
@@ -389,8 +512,55 @@ class ChannelStateContract(ContractSuite):
 		self.assertEqual(self.state.get_cursor(name, "orders"), "page-7")
 		self.assertIsNone(self.state.get_cursor(name, "products"))
 
+	def test_a_cursor_is_locked_and_read_as_it_is(self) -> None:
+		name = self.channel.name
+		with self.erp.transaction():
+			self.assertIsNone(self.state.get_cursor(name, "walk:stock", lock=True))
+			self.state.set_cursor(name, "walk:stock", "entry")
+		with self.erp.transaction():
+			self.assertEqual(self.state.get_cursor(name, "walk:stock", lock=True), "entry")
+			self.state.set_cursor(name, "walk:stock", None)
+		self.assertIsNone(self.state.get_cursor(name, "walk:stock"))
+
+	def test_the_latest_progress_of_each_kind_is_kept(self) -> None:
+		name, now = self.channel.name, self.fixture.now().replace(microsecond=0)
+		stock = Progress("Stock", 1, 2, 0, now)
+		prices = Progress("Prices", 3, None, 1, now + SECOND, now + 2 * SECOND, "done")
+		self.assertEqual(self.state.get_progress(name), [])
+		with self.erp.transaction():
+			self.state.set_progress(name, stock)
+			self.state.set_progress(name, prices)
+			self.state.set_progress(name, replace(stock, done=2))
+		with self.assertRaises(ZeroDivisionError), self.erp.transaction():
+			self.state.set_progress(name, replace(stock, done=3))
+			raise ZeroDivisionError
+		self.assertEqual(self.state.get_progress(name), [prices, replace(stock, done=2)])
+
 
 class PartiesContract(ContractSuite):
+	def test_a_customer_as_it_is_told(self) -> None:
+		buyer = Customer(
+			email="told@contract.example",
+			phone="+493012345",
+			first_name="Ada",
+			last_name="Lovelace",
+			tax_id="T-1",
+		)
+		address = Address(name="Ada", line1="Road 1", city="Berlin", country_code="DE")
+		with self.erp.transaction():
+			name = self.erp.create_customer(self.channel, buyer)
+			self.erp.ensure_contact(name, buyer)
+			self.erp.ensure_address(name, address, "Shipping")
+		with self.erp.transaction():
+			told = self.erp.get_customer(name)
+			nobody = self.erp.get_customer("no such customer")
+		assert told is not None
+		self.assertIsNone(nobody)
+		self.assertEqual(
+			told.model_copy(update={"updated_at": None}),
+			buyer.model_copy(update={"id": name, "addresses": (address,)}),
+		)
+
 	def test_records_are_kept_and_follow(self) -> None:
 		now = self.fixture.now().replace(microsecond=0)
 		record = Record(self.channel.name, "Order", "9001", version=3, source_time=now, fingerprint="f")
@@ -512,6 +682,29 @@ class SalesContract(ContractSuite):
 			booked = self.erp.create_sales_order(self.channel, replace(plan, amounts=amounts))
 		self.assertEqual((booked.grand_total, booked.total_taxes), (Decimal("15.90"), Decimal("1.00")))
 
+	def test_how_far_an_order_is(self) -> None:
+		name = self.order("c-30")
+		note = self.fixture.make_delivery(name, "DHL", "T-30")
+		self.assertEqual(self.status(name), ("c-30", "To Bill", Decimal(100), Decimal(0)))
+		self.fixture.cancel_delivery(note)
+		self.assertEqual(self.status(name), ("c-30", "To Deliver and Bill", Decimal(0), Decimal(0)))
+		self.assertEqual(
+			self.status(name, "Another Shop"), (name, "To Deliver and Bill", Decimal(0), Decimal(0))
+		)
+		plan = self.plan("c-30", row("CB-PHONE", 5))
+		with self.erp.transaction():
+			booked = self.erp.replace_sales_order(self.channel, name, plan)
+		self.assertIsNone(self.status(name), "the amendment speaks for it")
+		with self.erp.transaction():
+			self.erp.cancel_sales_order(booked.name)
+		self.assertEqual(self.status(booked.name), ("c-30", "Cancelled", Decimal(0), Decimal(0)))
+		self.assertIsNone(self.status("no such order"))
+
+	def status(self, name: str, channel: str | None = None) -> tuple[str, str, Decimal, Decimal] | None:
+		with self.erp.transaction():
+			status = self.erp.get_order_status(name, channel)
+		return status and (status.order_id, status.status, status.delivered, status.billed)
+
 	def test_a_rolled_back_order_leaves_nothing(self) -> None:
 		plan = self.plan("c-2", row("CB-PHONE", 1))
 		with self.assertRaises(ZeroDivisionError), self.erp.transaction():
@@ -611,7 +804,73 @@ class StockContract(ContractSuite):
 		with self.erp.transaction():
 			shown = self.erp.listed_items(self.channel.name, ["CB-CASE"])
 			self.assertEqual(shown, ["CB-SET"])
-			self.assertEqual(sorted(self.erp.listed_items(self.channel.name, None)), ["CB-PHONE", "CB-SET"])
+			self.assertEqual(self.erp.listed_after(self.channel.name, None, 10), ["CB-PHONE", "CB-SET"])
+			self.assertEqual(self.erp.listed_after(self.channel.name, "CB-PHONE", 10), ["CB-SET"])
+			self.assertEqual(self.erp.listed_after(self.channel.name, None, 1), ["CB-PHONE"])
+			self.assertEqual(self.erp.count_listed(self.channel.name), 2)
+
+	def test_a_bundle_of_bundles_is_refused(self) -> None:
+		self.fixture.make_item("CB-INNER", is_stock_item=False)
+		self.fixture.make_bundle("CB-OUTER", {"CB-INNER": Decimal(1), "CB-PHONE": Decimal(1)})
+		self.fixture.make_bundle("CB-INNER", {"CB-PHONE": Decimal(1)})
+		self.fixture.make_listing(self.channel.name, "CB-OUTER", "WEB-OUTER", product_id="79")
+		with self.erp.transaction():
+			[found] = self.erp.stock_levels(self.channel, ["CB-OUTER"])
+		self.assertEqual(found.level.quantity, 0)
+		self.assertIn("CB-INNER", found.reason or "")
+
+	def sold(self, external_id: str, log: str, *lines: SoldLine) -> None:
+		with self.erp.transaction():
+			self.erp.save_unbooked([UnbookedSale(self.channel.name, external_id, log, lines)])
+
+	def sold_line(self, quantity: int, item: str = "CB-PHONE", **values: Any) -> SoldLine:
+		return SoldLine(item, self.channel.default_warehouse, Decimal(quantity), "Nos", **values)
+
+	def test_what_waits_in_the_journal_is_sold(self) -> None:
+		log = self.record("u-1")
+		self.sold("u-1", log, self.sold_line(2), self.sold_line(1))
+		self.assertEqual(self.drain_stock_changes(), ["CB-PHONE"])
+		self.assertEqual(self.level("CB-PHONE"), 7)
+		self.sold("u-1", log, self.sold_line(3))
+		self.assertEqual(self.drain_stock_changes(), [], "the quantity is the same")
+		self.sold("u-1", log)
+		self.assertEqual(self.drain_stock_changes(), ["CB-PHONE"])
+		self.assertEqual(self.level("CB-PHONE"), 10)
+
+	def test_the_parts_of_a_sold_bundle_are_sold(self) -> None:
+		self.fixture.make_item("CB-CASE")
+		self.fixture.set_stock("CB-CASE", Decimal(3))
+		self.fixture.make_bundle("CB-SET", {"CB-PHONE": Decimal(2), "CB-CASE": Decimal(1)})
+		self.drain_stock_changes()
+		self.sold("u-2", self.record("u-2"), self.sold_line(2, "CB-SET", is_bundle=True))
+		self.assertEqual(sorted(self.drain_stock_changes()), ["CB-CASE", "CB-PHONE"])
+		self.assertEqual(self.level("CB-PHONE"), 6)
+
+	def test_what_its_sales_order_says_is_not_taken_off_twice(self) -> None:
+		name = self.order("u-3", quantity=2)
+		record = Record(self.channel.name, "Order", "u-3", "Sales Order", name, version=1)
+		with self.erp.transaction():
+			self.erp.save_record(record)
+			known = self.erp.known_orders(self.channel.name, ["u-3", "u-4"])
+		self.assertEqual({key: found.document for key, found in known.items()}, {"u-3": name})
+		log = self.record("u-3")
+		for asked, expected in ((5, 5), (2, 8), (1, 8)):
+			self.sold("u-3", log, self.sold_line(asked))
+			self.assertEqual(self.level("CB-PHONE"), expected, asked)
+
+	def test_what_is_finished_is_not_taken_off_and_forgotten(self) -> None:
+		self.sold("u-5", self.record("u-5"), self.sold_line(2))
+		self.sold("u-6", self.record("u-6"), self.sold_line(1))
+		self.finish(self.claim(), Outcome("Failed", "no item", "Rejected"))
+		self.assertEqual(self.level("CB-PHONE"), 7, "a failed order is sold")
+		self.finish(self.claim(), Outcome("Skipped"))
+		self.assertEqual(self.level("CB-PHONE"), 8)
+		self.drain_stock_changes()
+		with self.erp.transaction():
+			self.assertEqual(self.erp.forget_finished_sales(), [(self.channel.name, "u-6")])
+		self.assertEqual(self.drain_stock_changes(), ["CB-PHONE"])
+		with self.erp.transaction():
+			self.assertEqual(self.erp.forget_finished_sales(), [])
 
 	def test_changes_are_taken_once(self) -> None:
 		self.fixture.set_stock("CB-PHONE", Decimal(12))
@@ -635,14 +894,14 @@ class StockContract(ContractSuite):
 	def test_a_rolled_back_taker_leaves_the_changes(self) -> None:
 		self.fixture.set_stock("CB-PHONE", Decimal(12))
 		with self.assertRaises(ZeroDivisionError), self.erp.transaction():
-			self.assertIn("CB-PHONE", self.erp.take_stock_changes(100))
+			self.assertIn("CB-PHONE", self.erp.take_changes(100)["stock"])
 			raise ZeroDivisionError
 		self.assertIn("CB-PHONE", self.drain_stock_changes())
 
 	def test_what_was_pushed_is_remembered(self) -> None:
 		with self.erp.transaction():
 			[before] = self.erp.stock_levels(self.channel, ["CB-PHONE"])
-			self.erp.save_push_errors(self.channel.name, {self.listing: "unknown product"})
+			self.erp.save_push_errors(self.channel.name, "stock", {self.listing: "unknown product"})
 			self.erp.save_pushed(self.channel.name, [before.level], self.fixture.now())
 		with self.erp.transaction():
 			[after] = self.erp.stock_levels(self.channel, ["CB-PHONE"])
@@ -651,31 +910,163 @@ class StockContract(ContractSuite):
 		self.assertEqual((before.level.listing, before.level.sku), (self.listing, "WEB-PHONE"))
 		self.assertEqual(before.level.product_id, "77")
 
+	def test_a_feed_that_is_taken_clears_its_own_error_only(self) -> None:
+		name, now = self.channel.name, self.fixture.now()
+		with self.erp.transaction():
+			for kind in KINDS:
+				self.erp.save_push_errors(name, kind, {self.listing: f"{kind} refused"})
+			[level] = self.erp.stock_levels(self.channel, ["CB-PHONE"])
+			[price] = self.erp.listing_prices(self.channel, ["CB-PHONE"])
+			[content] = self.erp.listing_contents(self.channel, ["CB-PHONE"])
+		unpriced = content.content.model_copy(update={"price": None})
+		priced = unpriced.model_copy(
+			update={"price": price.price.model_copy(update={"amount": Decimal("9.99")})}
+		)
+		taken = PushResult(self.listing)
+		left = ["stock refused", "price refused", "listing refused"]
+		self.assertEqual(self.fixture.push_errors(self.listing), left)
+		for save, cleared in (
+			(lambda: self.erp.save_pushed(name, [level.level], now), [0]),
+			(lambda: self.erp.save_pushed_listings(name, [(unpriced, taken)], now), [2]),
+			(lambda: self.erp.save_push_errors(name, "listing", {self.listing: "again"}), []),
+			(lambda: self.erp.save_pushed_prices(name, [price.price], now), [1]),
+			(lambda: self.erp.save_push_errors(name, "price", {self.listing: "again"}), []),
+			(lambda: self.erp.save_pushed_listings(name, [(priced, taken)], now), [1, 2]),
+		):
+			before = self.fixture.push_errors(self.listing)
+			with self.erp.transaction():
+				save()
+			after = self.fixture.push_errors(self.listing)
+			self.assertEqual([at for at in range(3) if before[at] and not after[at]], cleared)
+		self.assertEqual(self.fixture.push_errors(self.listing), [None] * 3)
+
 	def test_a_delivery_is_told_with_its_tracking(self) -> None:
 		plan = self.plan("s-6", row("CB-PHONE", 2, line_id="l1"))
 		with self.erp.transaction():
 			name = self.erp.create_sales_order(self.channel, plan).name
 		note = self.fixture.make_delivery(name, "DHL", "T-6")
 		with self.erp.transaction():
-			shipment = self.erp.get_shipment(note)
+			shipment = self.erp.get_shipment("Delivery Note", note)
 		assert shipment is not None
 		self.assertEqual((shipment.order_id, shipment.order_number), ("s-6", "#s-6"))
-		self.assertEqual((shipment.carrier, shipment.tracking_number), ("DHL", "T-6"))
+		[parcel] = shipment.parcels
+		self.assertEqual((parcel.carrier, parcel.tracking_number), ("DHL", "T-6"))
 		self.assertEqual([(line.order_line_id, line.quantity) for line in shipment.lines], [("l1", 2)])
 		self.assertFalse(shipment.cancelled)
 		self.fixture.cancel_delivery(note)
 		with self.erp.transaction():
-			taken_back = self.erp.get_shipment(note)
+			taken_back = self.erp.get_shipment("Delivery Note", note)
 		self.assertTrue(taken_back and taken_back.cancelled)
 		told = self.fixture.entries_about(note)
 		self.assertEqual([entry["direction"] for entry in told], ["Outbound"] * 2)
 
+	def delivery(self, external_id: str) -> str:
+		"""A Delivery Note of a new order of the shop."""
+		plan = self.plan(external_id, row("CB-PHONE", 2, line_id="l1"))
+		with self.erp.transaction():
+			name = self.erp.create_sales_order(self.channel, plan).name
+		return self.fixture.make_delivery(name, "DHL", f"T-{external_id}")
+
+	def shipment(self, note: str) -> Shipment:
+		with self.erp.transaction():
+			shipment = self.erp.get_shipment("Delivery Note", note)
+		assert shipment is not None
+		return shipment
+
+	def test_tracking_changed_later_is_told_once_each_time(self) -> None:
+		note = self.delivery("s-8")
+		first = (
+			Parcel(carrier="Own Van", tracking_number="P1", tracking_url="https://van.example/P1"),
+			Parcel(carrier="Own Van", tracking_number="P2"),
+		)
+		for count, parcels in enumerate((first, first[:1], first), start=2):
+			for _twice in range(2):
+				self.fixture.track_delivery(note, *parcels)
+			self.assertEqual(self.shipment(note).parcels, parcels)
+			self.assertEqual(len(self.fixture.entries_about(note)), count)
+
+	def test_delivered_is_told(self) -> None:
+		note = self.delivery("s-9")
+		self.assertEqual((self.shipment(note).status, self.shipment(note).delivered_at), ("shipped", None))
+		for _twice in range(2):
+			self.fixture.track_delivery(note, Parcel(tracking_number="P1"), delivered=True)
+		shipment = self.shipment(note)
+		self.assertEqual((shipment.status, shipment.parcels[0].delivered), ("delivered", True))
+		self.assertIsNotNone(shipment.delivered_at)
+		self.assertEqual(len(self.fixture.entries_about(note)), 2)
+
+	def test_a_shipment_is_that_of_the_channel_s_order(self) -> None:
+		note = self.delivery("s-10")
+		with self.erp.transaction():
+			self.assertIsNotNone(self.erp.get_shipment("Delivery Note", note, self.channel.name, "s-10"))
+			self.assertIsNone(self.erp.get_shipment("Delivery Note", note, "Another Shop", "s-10"))
+			self.assertIsNone(self.erp.get_shipment("Delivery Note", note, self.channel.name, "another"))
+
 	def test_what_is_no_delivery_of_a_channel_is_no_shipment(self) -> None:
 		with self.erp.transaction():
-			self.assertIsNone(self.erp.get_shipment("NO-SUCH-NOTE"))
+			self.assertIsNone(self.erp.get_shipment("Delivery Note", "NO-SUCH-NOTE"))
 
 
-CONTRACTS = (JournalContract, ChannelStateContract, PartiesContract, SalesContract, StockContract)
+class DriftContract(ContractSuite):
+	def setUp(self) -> None:
+		super().setUp()
+		self.listings: dict[str, str] = {}
+		for item in ("CB-PHONE", "CB-CASE"):
+			self.fixture.make_item(item)
+			self.listings[item] = self.fixture.make_listing(self.channel.name, item, f"WEB-{item}")
+		self.since = self.fixture.now()
+
+	def not_shown(self, after: str | None = None, limit: int = 10) -> list[tuple[str, str]]:
+		with self.erp.transaction():
+			return self.erp.not_shown(self.channel.name, self.since, after, limit)
+
+	def save(self, check: DriftCheck, *rows: Drift) -> None:
+		with self.erp.transaction():
+			self.erp.save_drift(check, rows)
+
+	def check(self, key: str, **values: Any) -> DriftCheck:
+		return DriftCheck(key, self.channel.name, self.fixture.now(), **values)
+
+	def test_what_was_not_shown_since_a_time(self) -> None:
+		everything = sorted((listing, item) for item, listing in self.listings.items())
+		self.assertEqual(self.not_shown(), everything)
+		self.assertEqual(self.not_shown(limit=1), everything[:1])
+		self.assertEqual(self.not_shown(after=everything[0][0]), everything[1:])
+		with self.erp.transaction():
+			shown = [self.listings["CB-PHONE"]]
+			self.erp.save_shown(self.channel.name, shown, self.fixture.now() + SECOND)
+		self.assertEqual(self.not_shown(), [(self.listings["CB-CASE"], "CB-CASE")])
+		self.since += 10 * SECOND
+		self.assertEqual(self.not_shown(), everything)
+
+	def test_rows_of_the_check_that_finished_last_are_kept(self) -> None:
+		differs = Drift("Differs", self.listings["CB-CASE"], "CB-CASE", "WEB-CB-CASE", shown=Decimal(7))
+		unknown = Drift("Unknown to Us", sku="STRANGE", shown=Decimal("2.5"))
+		first = self.check("first")
+		self.save(first, differs)
+		self.save(replace(first, drifted=1, units=Decimal("7.5"), finished=self.fixture.now()), unknown)
+		kept = [
+			("Differs", "WEB-CB-CASE", Decimal(7), Decimal(0)),
+			("Unknown to Us", "STRANGE", Decimal("2.5"), Decimal(0)),
+		]
+		self.assertEqual(self.fixture.drifts(self.channel.name), kept)
+		second = self.check("second")
+		self.save(second)
+		self.assertEqual(self.fixture.drifts(self.channel.name), kept, "while the next one runs")
+		self.save(replace(second, finished=self.fixture.now()))
+		self.assertEqual(self.fixture.drifts(self.channel.name), [])
+		numbers = [("first", 1, Decimal("7.5")), ("second", 0, Decimal(0))]
+		self.assertEqual(self.fixture.drift_checks(self.channel.name), numbers)
+
+
+CONTRACTS = (
+	DriftContract,
+	JournalContract,
+	ChannelStateContract,
+	PartiesContract,
+	SalesContract,
+	StockContract,
+)
 
 
 def row(item_code: str, quantity: int, rate: str = "10.00", line_id: str | None = None) -> ItemRow:

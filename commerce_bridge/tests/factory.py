@@ -12,7 +12,8 @@ from erpnext.selling.doctype.sales_order.sales_order import make_delivery_note, 
 from commerce_bridge.bridge.channel import Channel, ChannelStatus, Credentials, OrderPolicy
 from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.errors import Rejected
-from commerce_bridge.erpnext import channel_listing, channel_settings
+from commerce_bridge.bridge.model import Parcel
+from commerce_bridge.erpnext import channel_listing, channel_settings, operations
 from commerce_bridge.erpnext.erp import FrappeChannelState, FrappeErp
 from commerce_bridge.erpnext.sync_log import FrappeJournal
 from commerce_bridge.erpnext.time import to_site
@@ -25,7 +26,10 @@ OUR_TABLES = (
 	"Channel Record",
 	"Channel State",
 	"Stock Change",
+	"Unbooked Sale",
 	"Channel Listing Level",
+	"Stock Drift",
+	"Drift Check",
 )
 
 
@@ -47,7 +51,7 @@ class SiteFixture:
 			frappe.db.delete(doctype)
 		frappe.db.delete("Channel Listing")
 		self._forget_parties()
-		for name in frappe.get_all("Channel Settings", {"state": "Active"}, pluck="name"):
+		for name in frappe.get_all("Channel Settings", {"state": ("!=", "Paused")}, pluck="name"):
 			frappe.db.set_value("Channel Settings", name, "state", "Paused")  # those of other tests
 		frappe.db.commit()
 		channel_settings.forget()
@@ -153,7 +157,7 @@ class SiteFixture:
 				"item_code": item_code,
 				"sku": sku,
 				"product_id": product_id,
-				"enabled": 1,
+				"publication": "Published",
 				"listing_key": key,
 			}
 		).insert(ignore_permissions=True)
@@ -188,6 +192,13 @@ class SiteFixture:
 		frappe.db.commit()
 		return note.name
 
+	def track_delivery(self, delivery_note: str, *parcels: Parcel, delivered: bool = False) -> None:
+		doc = frappe.get_doc("Delivery Note", delivery_note)
+		doc.set("cb_parcels", [parcel.model_dump(exclude={"delivered"}) for parcel in parcels])
+		doc.cb_delivery_status = "Delivered" if delivered else ""
+		doc.save(ignore_permissions=True)
+		frappe.db.commit()
+
 	def cancel_delivery(self, delivery_note: str) -> None:
 		frappe.get_doc("Delivery Note", delivery_note).cancel()
 		frappe.db.commit()
@@ -200,6 +211,11 @@ class SiteFixture:
 		frappe.db.rollback()
 		fields = ["name", "topic", "direction", "state"]
 		return frappe.get_all("Sync Log", {"reference_name": document}, fields, order_by="creation")
+
+	def push_errors(self, listing: str) -> list[str | None]:
+		frappe.db.rollback()
+		fields = ["stock_error", "price_error", "listing_error"]
+		return list(frappe.db.get_value("Channel Listing", listing, fields))
 
 	def count_sales_orders(self, external_id: str) -> int:
 		frappe.db.rollback()
@@ -236,10 +252,31 @@ class SiteFixture:
 		frappe.get_doc("Sales Order", sales_order).cancel()
 		frappe.db.commit()
 
+	def skip(self, entry: str) -> None:
+		operations.skip([entry], "given up")
+		frappe.db.commit()
+
+	def requeue(self, entry: str) -> None:
+		operations.requeue([entry], ("Skipped", "Failed"))
+		frappe.db.commit()
+
 	def addresses_of(self, customer: str) -> int:
 		frappe.db.rollback()
 		link = {"link_doctype": "Customer", "link_name": customer, "parenttype": "Address"}
 		return frappe.db.count("Dynamic Link", link)
+
+	def drifts(self, channel: str) -> list[tuple[str, str | None, Decimal, Decimal]]:
+		frappe.db.rollback()
+		rows = frappe.get_all("Stock Drift", {"channel": channel}, ["kind", "sku", "shown", "available"])
+		return sorted(
+			(row.kind, row.sku, Decimal(str(row.shown)), Decimal(str(row.available))) for row in rows
+		)
+
+	def drift_checks(self, channel: str) -> list[tuple[str, int, Decimal]]:
+		frappe.db.rollback()
+		fields = ["name", "drifted", "units"]
+		rows = frappe.get_all("Drift Check", {"channel": channel}, fields, order_by="started")
+		return [(row.name, row.drifted, Decimal(str(row.units))) for row in rows]
 
 	def _close_orders(self, item_code: str) -> None:
 		filters = {"item_code": item_code, "docstatus": ("<", 2), "parenttype": "Sales Order"}

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 from unittest import TestCase
+from urllib.parse import parse_qsl, urlsplit
 
 import frappe
 
@@ -56,11 +57,19 @@ class Storefront:
 			self.shipments.pop(data["id"], None)
 
 	def _read(self, path: str) -> tuple[int, Any]:
-		"""All orders on one page, or one by its id."""
+		"""All orders on one page, or one by its id; the levels of the shop, page by page."""
+		if path.startswith("/stock"):
+			return 200, self._shown(dict(parse_qsl(urlsplit(path).query)))
 		if path.startswith("/orders/"):
 			found = [order for order in self.orders if order["id"] == path.rsplit("/", 1)[1]]
 			return (200, found[0]) if found else (404, None)
 		return 200, {"orders": self.orders, "cursor": "end", "more": False}
+
+	def _shown(self, query: dict[str, str]) -> dict[str, Any]:
+		rest = sorted(sku for sku in self.levels if sku > query.get("cursor", ""))
+		page = rest[: int(query.get("limit", 250))]
+		levels = [{"sku": sku, "quantity": self.levels[sku]} for sku in page]
+		return {"levels": levels, "cursor": page[-1] if len(page) < len(rest) else None}
 
 
 def _handler(storefront: Storefront) -> type[BaseHTTPRequestHandler]:

@@ -24,6 +24,15 @@ class TestInstall(RolledBackTestCase):
 		install.after_install()
 		self.assertEqual(everything_of_ours(), before)
 
+	def test_a_migration_brings_what_is_missing_and_keeps_what_a_merchant_changed(self):
+		self.addCleanup(frappe.db.commit)
+		self.addCleanup(install.after_install)
+		frappe.db.set_value("Custom Field", "Serial No-cb_imei", "label", "IMEI or MEID")
+		frappe.delete_doc("Custom Field", "Serial No-cb_battery_health")
+		install.after_migrate()
+		self.assertTrue(frappe.db.exists("Custom Field", "Serial No-cb_battery_health"))
+		self.assertEqual(frappe.db.get_value("Custom Field", "Serial No-cb_imei", "label"), "IMEI or MEID")
+
 	def test_every_field_of_the_table_is_on_the_site(self):
 		for doctype, fields in CUSTOM_FIELDS.items():
 			meta = frappe.get_meta(doctype)
@@ -45,8 +54,14 @@ class TestInstall(RolledBackTestCase):
 	def test_an_order_s_fields_are_copied_to_delivery_and_invoice(self):
 		names = {field["fieldname"] for field in CUSTOM_FIELDS["Sales Order"]}
 		for doctype in ("Delivery Note", "Sales Invoice"):
-			self.assertEqual({field["fieldname"] for field in CUSTOM_FIELDS[doctype]}, names)
-			self.assertFalse([field for field in CUSTOM_FIELDS[doctype] if field.get("no_copy")])
+			copied = {field["fieldname"] for field in CUSTOM_FIELDS[doctype] if not field.get("no_copy")}
+			self.assertEqual(copied - {"cb_parcels_section"}, names)
+
+	def test_parcels_and_delivery_can_be_entered_after_submit_and_are_not_copied(self):
+		for doctype in ("Delivery Note", "Sales Invoice"):
+			for name in ("cb_parcels", "cb_delivery_status", "cb_delivered_at"):
+				field = frappe.get_meta(doctype).get_field(name)
+				self.assertEqual((field.allow_on_submit, field.no_copy), (1, 1), name)
 
 	def test_tracking_can_be_entered_after_submit(self):
 		for doctype in ("Sales Order", "Delivery Note", "Sales Invoice"):
@@ -74,6 +89,9 @@ class TestUninstall(RolledBackTestCase):
 		config = patch.object(uninstall, "update_site_config", self.note_config)
 		config.start()
 		self.addCleanup(config.stop)
+		indexes_stay = patch.object(uninstall, "remove_indexes")  # it would commit what is rolled back here
+		self.indexes_removed = indexes_stay.start()
+		self.addCleanup(indexes_stay.stop)
 		self.config = {}
 		self.addCleanup(frappe.clear_cache)
 
@@ -98,6 +116,7 @@ class TestUninstall(RolledBackTestCase):
 			dict.fromkeys(left, 0),
 		)
 		self.assertEqual(self.config, {"commerce_bridge_site_id": "None"})
+		self.indexes_removed.assert_called_once_with()
 
 	def test_standard_permissions_are_back_where_only_copies_remain(self):
 		before = {d: frappe.db.count("DocPerm", {"parent": d}) for d in ("Bin", "Customer", "Sales Order")}
@@ -148,7 +167,6 @@ class TestDocTypes(RolledBackTestCase):
 			"Sync Log": [
 				("state", "next_attempt_at"),
 				("channel", "state", "creation"),
-				("state", "lease_expires_at"),
 				("external_id",),
 				("external_number",),
 				("reference_doctype", "reference_name"),
@@ -156,10 +174,24 @@ class TestDocTypes(RolledBackTestCase):
 			"Channel Record": [("document_type", "document_name")],
 			"Channel Listing": [("channel", "item_code"), ("channel", "sku")],
 			"Sales Order": [("cb_external_id",), ("cb_external_number",)],
-			"Serial No": [("cb_imei",)],
+			"Serial No": [("cb_imei",), ("cb_sales_order",)],
+			"Contact Email": [("email_id",)],
+			"Contact Phone": [("phone",)],
+			"Shipment Delivery Note": [("delivery_note", "parent")],
 		}
 		for doctype, columns in wanted.items():
 			self.assertLessEqual(set(columns), indexes(doctype), doctype)
+
+	def test_indexes_on_frappe_s_tables_come_and_go(self):
+		self.addCleanup(install.add_indexes)
+		for _again in range(2):
+			uninstall.remove_indexes()
+			self.assertNotIn(("email_id",), indexes("Contact Email"))
+			self.assertNotIn(("phone",), indexes("Contact Phone"))
+		for _again in range(2):
+			install.add_indexes()
+			self.assertIn(("email_id", "parent"), indexes("Contact Email"))
+			self.assertIn(("phone", "parent"), indexes("Contact Phone"))
 
 	def test_tables_take_part_in_transactions(self):
 		for doctype in frappe.get_all("DocType", filters={"module": MODULE}, pluck="name"):
@@ -253,5 +285,6 @@ def everything_of_ours() -> dict[str, list]:
 			order_by="name",
 		),
 		"grades": frappe.get_all("Condition Grade", {}, stamped, order_by="name"),
+		"carriers": frappe.get_all("Carrier", {}, stamped, order_by="name"),
 		"settings": frappe.get_all("Property Setter", {}, stamped, order_by="name"),
 	}

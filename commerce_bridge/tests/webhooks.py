@@ -71,6 +71,5 @@ class WebhookCase(SiteTestCase):
 
 	def rows(self) -> list[Any]:
 		frappe.db.rollback()
-		return frappe.get_all(
-			"Sync Log", fields=["name", "state", "payload", "topic", "error_class", "message"]
-		)
+		fields = ["name", "state", "payload", "topic", "error_class", "message"]
+		return frappe.get_all("Sync Log", {"direction": "Inbound"}, fields)

@@ -1,0 +1,332 @@
+"""What leaves the warehouse for a storefront's order: what Delivery Notes and Sales Invoices tell of it.
+
+Goods that come back change the shipment they left with. A document that ships several orders is one shipment
+of each; which order a row ships is said by its Sales Order, never by the document's header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import frappe
+from frappe.utils import flt, get_datetime
+
+from commerce_bridge.bridge.model import Parcel, Shipment, ShipmentLine
+from commerce_bridge.bridge.outbound import SHIPMENT, shipment_entry
+from commerce_bridge.erpnext import channel_settings, stock_change
+from commerce_bridge.erpnext.carrier import Carriers
+from commerce_bridge.erpnext.channel_settings import decimal
+from commerce_bridge.erpnext.time import from_site
+
+DELIVERY_NOTE, SALES_INVOICE = "Delivery Note", "Sales Invoice"
+DRAFT, CANCELLED = 0, 2
+#: The field of a row that names its Sales Order.
+ORDER_FIELD = {DELIVERY_NOTE: "against_sales_order", SALES_INVOICE: "sales_order"}
+#: What people and ERPNext call it → what storefronts are told.
+STATUS = {
+	"In Transit": "in_transit",
+	"In Progress": "in_transit",
+	"Delivered": "delivered",
+	"Returned": "returned",
+	"Lost": "lost",
+}
+
+ORDERS = "SELECT name, cb_channel, cb_external_id, cb_external_number FROM `tabSales Order` WHERE name IN %s"
+SERIALS = """SELECT parent, serial_no FROM `tabSerial and Batch Entry`
+	WHERE parent IN %s AND COALESCE(serial_no, '') != '' ORDER BY idx"""
+RETURNED = """SELECT item.dn_detail, SUM(-item.qty) FROM `tabDelivery Note` back
+		JOIN `tabDelivery Note Item` item ON item.parent = back.name
+		WHERE back.return_against IN %(notes)s AND back.is_return = 1 AND back.docstatus = 1 GROUP BY item.dn_detail
+	UNION ALL SELECT item.sales_invoice_item, SUM(-item.qty) FROM `tabSales Invoice` back
+		JOIN `tabSales Invoice Item` item ON item.parent = back.name
+		WHERE back.return_against IN %(invoices)s AND back.is_return = 1 AND back.docstatus = 1
+			AND back.update_stock = 1 GROUP BY item.sales_invoice_item"""
+SHIPMENTS = """SELECT covered.delivery_note, carrier, service_provider, awb_number, tracking_url, tracking_status
+	FROM `tabShipment Delivery Note` covered JOIN `tabShipment` shipment ON shipment.name = covered.parent
+	WHERE covered.delivery_note IN %s AND shipment.docstatus = 1 ORDER BY shipment.creation, shipment.name"""
+LAST_TOLD = """SELECT name, payload FROM `tabSync Log`
+	WHERE reference_doctype = %s AND reference_name = %s AND channel = %s AND topic = %s AND external_id = %s
+	ORDER BY creation DESC, name DESC LIMIT 1"""
+
+
+class Order(NamedTuple):
+	"""An order of a storefront."""
+
+	channel: str
+	id: str
+	number: str
+
+
+class Tracking(NamedTuple):
+	"""What is known of a document's parcels: carrier, number, URL and whether it was delivered, of each."""
+
+	parcels: tuple[tuple[str | None, str | None, str | None, bool], ...]
+	status: str | None
+
+
+@dataclass(slots=True)
+class Around:
+	"""What other tables say of some documents, read at once for all of them."""
+
+	orders: dict[str, Order] = field(default_factory=dict)
+	serials: dict[str, list[str]] = field(default_factory=dict)  # by bundle
+	returned: dict[str, Decimal] = field(default_factory=dict)  # by row
+	shipments: dict[str, list[Any]] = field(default_factory=dict)  # by Delivery Note
+	carriers: dict[str, Carriers] = field(default_factory=dict)  # by channel
+
+
+# --- told ------------------------------------------------------------------------------------------------
+
+
+def tell(doc: Any) -> None:
+	"""Queues what the storefronts do not know of this document yet; of a return, what it makes of the original.
+
+	Of a document without a channel nothing is read.
+	"""
+	if not _is_ours(doc) or not _moves_goods(doc):
+		return
+	if doc.is_return:
+		doc = _get(doc.doctype, doc.return_against)
+	if doc is None:
+		return
+	for order, shipment in of_document(doc).items():
+		if not channel_settings.exists(order.channel):
+			continue
+		entry = shipment_entry(order.channel, doc.doctype, doc.name, shipment, _last_told(doc, order))
+		if entry:
+			stock_change.queue_document(entry)
+
+
+def get(doctype: str, name: str, channel: str | None = None, order_id: str | None = None) -> Shipment | None:
+	"""See `Erp.get_shipment`."""
+	doc = _get(doctype, name)
+	for order, shipment in (of_document(doc) if doc else {}).items():
+		if channel in (None, order.channel) and order_id in (None, order.id):
+			return shipment
+	return None
+
+
+def of_document(doc: Any, around: Around | None = None) -> dict[Order, Shipment]:
+	"""The shipment of every order of a storefront in this document, by order."""
+	if doc.docstatus == DRAFT or doc.is_return or not _moves_goods(doc):
+		return {}
+	around = around or _around([doc])
+	parts = _parts(doc, around)
+	if not parts:
+		return {}
+	serials, tracking = _serials(doc, around), _tracking(doc, around)
+	shipments = {}
+	for order, rows in parts.items():
+		name = doc.name if len(parts) == 1 else f"{doc.name}:{order.id}"
+		lines = tuple(_line(row, serials, around.returned) for row in rows)
+		shipments[order] = _shipment(doc, order, name, lines, tracking, around)
+	return shipments
+
+
+def of_many(documents: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[Order, Shipment]]:
+	"""The shipments of many documents, by DocType and name, in a fixed number of queries."""
+	docs = []
+	for doctype in (DELIVERY_NOTE, SALES_INVOICE):
+		docs += _load(doctype, [name for of_type, name in documents if of_type == doctype])
+	around = _around(docs)
+	return {(doc.doctype, doc.name): of_document(doc, around) for doc in docs}
+
+
+def _load(doctype: str, names: Sequence[str]) -> list[Any]:
+	"""Documents with the tables that shipments are made of: one query each, however many there are."""
+	if not names:
+		return []
+	meta = frappe.get_meta(doctype)
+	tables = [meta.get_field(name) for name in ("items", "packed_items", "cb_parcels")]
+	children: dict[tuple[str, str], list[Any]] = {}
+	for table in filter(None, tables):
+		for row in frappe.db.sql(
+			f"SELECT * FROM `tab{table.options}` WHERE parent IN %s AND parenttype = %s ORDER BY idx",
+			(tuple(names), doctype),
+			as_dict=True,
+		):
+			children.setdefault((row.parent, row.parentfield), []).append(row)
+	return [
+		frappe.get_doc(
+			{
+				**row,
+				"doctype": doctype,
+				**{
+					table.fieldname: children.get((row.name, table.fieldname), [])
+					for table in tables
+					if table
+				},
+			}
+		)
+		for row in frappe.db.sql(
+			f"SELECT * FROM `tab{doctype}` WHERE name IN %s", (tuple(names),), as_dict=True
+		)
+	]
+
+
+def _is_ours(doc: Any) -> bool:
+	return bool(doc.get("cb_channel") or any(row.get("cb_line_id") for row in doc.items))
+
+
+def _moves_goods(doc: Any) -> bool:
+	"""A Sales Invoice made from a Delivery Note tells nothing: what it bills was told by the Delivery Note."""
+	return doc.doctype == DELIVERY_NOTE or bool(doc.update_stock)
+
+
+def _get(doctype: str, name: str | None) -> Any:
+	return frappe.get_doc(doctype, name) if name and frappe.db.exists(doctype, name) else None
+
+
+def _last_told(doc: Any, order: Order) -> tuple[str, str | None] | None:
+	rows = frappe.db.sql(LAST_TOLD, (doc.doctype, doc.name, order.channel, SHIPMENT, order.id))
+	return rows[0] if rows else None
+
+
+# --- read ------------------------------------------------------------------------------------------------
+
+
+def _around(docs: Sequence[Any]) -> Around:
+	around = Around()
+	orders = tuple(
+		{row.get(ORDER_FIELD[doc.doctype]) for doc in docs for row in doc.items if row.cb_line_id}
+		- {None, ""}
+	)
+	for name, *values in frappe.db.sql(ORDERS, (orders,)) if orders else ():
+		around.orders[name] = Order(*values)
+	bundles = tuple({row.serial_and_batch_bundle for doc in docs for _name, row in _moved(doc)} - {None, ""})
+	for parent, serial in frappe.db.sql(SERIALS, (bundles,)) if bundles else ():
+		around.serials.setdefault(parent, []).append(serial)
+	notes, invoices = (
+		tuple(doc.name for doc in docs if doc.doctype == doctype)
+		for doctype in (DELIVERY_NOTE, SALES_INVOICE)
+	)
+	values = {"notes": notes or ("-",), "invoices": invoices or ("-",)}  # no document has this name
+	for row, quantity in frappe.db.sql(RETURNED, values) if docs else ():
+		if row:
+			around.returned[row] = decimal(flt(quantity))
+	for shipment in frappe.db.sql(SHIPMENTS, (notes,), as_dict=True) if notes else ():
+		around.shipments.setdefault(shipment.delivery_note, []).append(shipment)
+	return around
+
+
+def _parts(doc: Any, around: Around) -> dict[Order, list[Any]]:
+	"""Rows by the order they ship. Rows that are no position of the shop's (shipping, fees) are left out."""
+	field = ORDER_FIELD[doc.doctype]
+	header = Order(doc.cb_channel, doc.cb_external_id, doc.cb_external_number)
+	parts: dict[tuple[str, str], tuple[Order, list[Any]]] = {}
+	for row in doc.items:
+		order = around.orders.get(row.get(field), header)
+		if row.cb_line_id and order.channel and order.id:
+			named = order._replace(number=order.number or order.id)
+			parts.setdefault((order.channel, order.id), (named, []))[1].append(row)
+	return dict(parts.values())
+
+
+def _shipment(
+	doc: Any,
+	order: Order,
+	shipment_id: str,
+	lines: tuple[ShipmentLine, ...],
+	tracking: Tracking,
+	around: Around,
+) -> Shipment:
+	all_returned = all(line.returned >= line.quantity for line in lines)
+	status = "returned" if all_returned else tracking.status or "shipped"
+	return Shipment(
+		id=shipment_id,
+		order_id=order.id,
+		order_number=order.number,
+		lines=lines,
+		parcels=_parcels(order.channel, tracking, around),
+		status=status,
+		shipped_at=from_site(get_datetime(f"{doc.posting_date} {doc.posting_time}")),
+		delivered_at=from_site(doc.get("cb_delivered_at")) if tracking.status == "delivered" else None,
+		cancelled=doc.docstatus == CANCELLED,
+	)
+
+
+def _line(row: Any, serials: dict[str, tuple[str, ...]], returned: dict[str, Decimal]) -> ShipmentLine:
+	return ShipmentLine(
+		order_line_id=row.cb_line_id,
+		sku=row.item_code,
+		quantity=decimal(flt(row.qty)),
+		serials=serials.get(row.name, ()),
+		returned=returned.get(row.name, Decimal(0)),
+	)
+
+
+def _parcels(channel: str, tracking: Tracking, around: Around) -> tuple[Parcel, ...]:
+	carriers = around.carriers.setdefault(channel, Carriers(channel))
+	made = (carriers.parcel(*values) for values in tracking.parcels)
+	return tuple(parcel for parcel in made if parcel)
+
+
+def _moved(doc: Any) -> list[tuple[str, Any]]:
+	"""What moved stock, with the row that was sold: the row of a Product Bundle has what is packed for it."""
+	packed = [(row.parent_detail_docname, row) for row in doc.get("packed_items") or ()]
+	return [*((row.name, row) for row in doc.items), *packed]
+
+
+def _serials(doc: Any, around: Around) -> dict[str, tuple[str, ...]]:
+	"""Serial numbers by row, from the bundle or, with the old fields, from the row itself."""
+	serials: dict[str, tuple[str, ...]] = {}
+	for name, row in _moved(doc):
+		own = around.serials.get(row.serial_and_batch_bundle) or (row.serial_no or "").split("\n")
+		serials[name] = serials.get(name, ()) + tuple(serial.strip() for serial in own if serial.strip())
+	return serials
+
+
+def _tracking(doc: Any, around: Around) -> Tracking:
+	"""ERPNext's Shipments of a Delivery Note count; then the document's parcels, its own carrier fields, and at
+	last its transporter."""
+	shipments = around.shipments.get(doc.name, []) if doc.doctype == DELIVERY_NOTE else []
+	parcels = tuple(parcel for shipment in shipments for parcel in _of_shipment(shipment))
+	status = _together(STATUS.get(shipment.tracking_status) for shipment in shipments)
+	if not any(any(parcel[:3]) for parcel in parcels):
+		parcels = _own_parcels(doc)
+	status = status or STATUS.get(doc.get("cb_delivery_status"))
+	if not status and parcels and all(delivered for *_known, delivered in parcels):
+		status = "delivered"
+	if status == "delivered":
+		parcels = tuple((*known, True) for *known, _delivered in parcels)
+	return Tracking(parcels, status)
+
+
+def _of_shipment(shipment: Any) -> list[tuple[str | None, str | None, str | None, bool]]:
+	"""A Shipment of several parcels has their numbers, and their URLs, in one field with commas between."""
+	carrier = shipment.carrier or shipment.service_provider
+	numbers, urls = _listed(shipment.awb_number), _listed(shipment.tracking_url)
+	delivered = shipment.tracking_status == "Delivered"
+	if len(numbers) < 2:
+		return [(carrier, number, (urls or [None])[0], delivered) for number in numbers or [None]]
+	matched = urls if len(urls) == len(numbers) else [None] * len(numbers)
+	return [(carrier, number, url, delivered) for number, url in zip(numbers, matched, strict=True)]
+
+
+def _listed(text: str | None) -> list[str]:
+	return [part.strip() for line in (text or "").splitlines() for part in line.split(", ") if part.strip()]
+
+
+def _together(statuses: Iterable[str | None]) -> str | None:
+	"""The status of parcels that went separately: delivered when all are, lost or returned when one is."""
+	found = list(statuses)
+	if len(set(found)) == 1:
+		return found[0]
+	worst = [status for status in ("lost", "returned") if status in found]
+	return worst[0] if worst else "in_transit" if any(found) else None
+
+
+def _own_parcels(doc: Any) -> tuple[tuple[str | None, str | None, str | None, bool], ...]:
+	if doc.get("cb_parcels"):
+		return tuple(
+			(row.carrier, row.tracking_number, row.tracking_url, bool(row.delivered))
+			for row in doc.cb_parcels
+		)
+	if doc.cb_carrier or doc.cb_tracking_number or doc.cb_tracking_url:
+		return ((doc.cb_carrier, doc.cb_tracking_number, doc.cb_tracking_url, False),)
+	if doc.get("transporter_name") or doc.get("lr_no"):
+		return ((doc.get("transporter_name"), doc.get("lr_no"), None, False),)
+	return ()
