@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from typing import Any
 
 from commerce_bridge.bridge.channel import Channel, ChannelStatus, Credentials
 from commerce_bridge.bridge.errors import Misconfigured
-from commerce_bridge.bridge.protocols import Circuit
+from commerce_bridge.bridge.protocols import Circuit, Progress
 from sandbox.database import Database, Row, to_text, to_time
 
 
@@ -47,14 +49,26 @@ class SandboxChannelState:
 			)
 		return True
 
-	def get_cursor(self, channel: str, name: str) -> str | None:
+	def get_cursor(self, channel: str, name: str, lock: bool = False) -> str | None:
+		"""A transaction that writes is alone: nothing is to be locked."""
 		row = self._database.read_one(
 			"select value from cursors where channel = ? and name = ?", channel, name
 		)
 		return row["value"] if row else None
 
+	def get_progress(self, channel: str) -> list[Progress]:
+		rows = self._database.read("select value from progress where channel = ?", channel)
+		kept = [_progress(json.loads(row["value"])) for row in rows]
+		return sorted(kept, key=lambda progress: progress.started, reverse=True)
+
 	def set_cursor(self, channel: str, name: str, value: str | None) -> None:
 		self._database.write("insert or replace into cursors values (?, ?, ?)", channel, name, value)
+
+	def set_progress(self, channel: str, progress: Progress) -> None:
+		value = json.dumps(asdict(progress), default=str)
+		self._database.write(
+			"insert or replace into progress values (?, ?, ?)", channel, progress.kind, value
+		)
 
 	# --- what a person does
 
@@ -83,3 +97,9 @@ class SandboxChannelState:
 		if row is None:
 			raise Misconfigured(f"There is no channel {name}.", "Channel Settings", name)
 		return row
+
+
+def _progress(values: dict[str, Any]) -> Progress:
+	return Progress(
+		**values | {"started": to_time(values["started"]), "finished": to_time(values["finished"])}
+	)

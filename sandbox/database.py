@@ -22,6 +22,7 @@ create table channels (
 	name text primary key, settings text not null, credentials text not null,
 	circuit_failures integer not null default 0, circuit_opened_until text, circuit_probing_since text,
 	rejected_requests integer not null default 0);
+create table progress (channel text, kind text, value text, primary key (channel, kind));
 create table cursors (channel text, name text, value text, primary key (channel, name));
 create table customers (name text primary key, data text not null);
 create table contacts (name text primary key, customer text not null, data text not null);
@@ -33,12 +34,16 @@ create table addresses (
 create table items (
 	item_code text primary key, item_name text not null, stock_uom text not null,
 	is_stock_item integer not null, disabled integer not null default 0);
+create table item_prices (item_code text primary key, amount text not null);
 create table barcodes (barcode text primary key, item_code text not null);
 create table bundles (parent text, child text, qty text not null, primary key (parent, child));
 create table warehouses (name text primary key, parent text);
 create table listings (
 	name text primary key, channel text not null, item_code text not null, sku text not null,
-	product_id text, variant_id text, uom text, grade text, enabled integer not null default 1, error text);
+	product_id text, variant_id text, uom text, grade text,
+	publication text not null default 'Published', not_listed_because text, price text,
+	stock_error text, price_error text, listing_error text,
+	pushed_listing text, pushed_price text, shown_at text);
 create index listings_item on listings (channel, item_code);
 create table listing_levels (
 	listing text, location_id text not null, last_pushed text, pushed_at text,
@@ -46,7 +51,19 @@ create table listing_levels (
 create table bins (
 	item_code text, warehouse text, actual_qty text not null default '0',
 	reserved_qty text not null default '0', primary key (item_code, warehouse));
-create table stock_changes (id integer primary key, item_code text not null);
+create table stock_changes (
+	id integer primary key, kind text not null default 'stock', item_code text not null);
+create table drift_checks (
+	id text primary key, channel text not null, started text not null, finished text, listings integer not null,
+	drifted integer not null, units text not null, pending integer not null, unknown integer not null);
+create table drifts (
+	drift_check text not null, channel text not null, kind text not null, listing text, item_code text, sku text,
+	product_id text, variant_id text, location_id text, shown text, available text);
+create table unbooked_sales (
+	channel text not null, external_id text not null, log text not null, item_code text not null,
+	warehouse text not null, qty text not null,
+	primary key (channel, external_id, item_code, warehouse));
+create index unbooked_sales_item on unbooked_sales (item_code);
 create table exchange_rates (currency text, valid_from text, rate text not null, primary key (currency, valid_from));
 create table records (
 	channel text, record_type text, external_id text, doctype text, document text, version integer,
@@ -55,14 +72,15 @@ create table records (
 create table sales_orders (
 	name text primary key, channel text not null, external_id text not null, external_number text not null,
 	customer text not null, status text not null, amended_from text, plan text not null,
-	currency text not null, net_total text not null, total_taxes text not null, grand_total text not null);
+	currency text not null, net_total text not null, total_taxes text not null, grand_total text not null,
+	modified text);
 create index sales_orders_external on sales_orders (channel, external_id);
 create table sales_order_items (
 	parent text, idx integer, line_id text, item_code text not null, qty text not null, rate text not null,
 	amount text not null, warehouse text, delivered_qty text not null default '0', primary key (parent, idx));
 create table delivery_notes (
-	name text primary key, sales_order text not null, status text not null, carrier text,
-	tracking_number text, tracking_url text, posted_at text not null);
+	name text primary key, sales_order text not null, status text not null, parcels text not null,
+	posted_at text not null, delivered_at text);
 create index delivery_notes_order on delivery_notes (sales_order);
 create table delivery_note_items (
 	parent text, idx integer, order_idx integer, line_id text, item_code text, qty text, warehouse text,
@@ -73,7 +91,9 @@ create table sync_log (
 	external_number text, source_time text, reference_doctype text, reference_name text, lane text,
 	error_class text, message text, traceback text, summary text, attempt_count integer not null default 0,
 	due text not null, lease_token text, lease_expires_at text, accepted_difference text,
-	created text not null);
+	created text not null, to_count integer not null default 0);
+create index sync_log_to_count on sync_log (to_count) where to_count = 1;
+create index sync_log_external_id on sync_log (external_id);
 create index sync_log_due on sync_log (due) where state in ('Queued', 'Retrying', 'Running');
 create index sync_log_lane on sync_log (lane) where state = 'Running';
 create table attempts (

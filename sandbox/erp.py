@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date
 from decimal import Decimal
@@ -12,16 +13,18 @@ from decimal import Decimal
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.clock import Now
 from commerce_bridge.bridge.errors import Misconfigured, Rejected
-from commerce_bridge.bridge.model import OrderChange, Shipment, ShipmentLine
-from commerce_bridge.bridge.outbound import ORDER_CHANGE, SHIPMENT, document_entry
+from commerce_bridge.bridge.model import OrderChange, Parcel, Shipment, ShipmentLine
+from commerce_bridge.bridge.outbound import ORDER_CHANGE, SHIPMENT, document_entry, shipment_entry
 from commerce_bridge.bridge.plan import Record
 from commerce_bridge.bridge.protocols import Journal
+from sandbox.catalog import Catalog
 from sandbox.database import Database, Row, to_text, to_time
+from sandbox.drift import DriftReport
 from sandbox.parties import Parties
 from sandbox.sales_orders import SalesOrders
 
 
-class SandboxErp(Parties, SalesOrders):
+class SandboxErp(Parties, SalesOrders, Catalog, DriftReport):
 	"""`Erp` on SQLite, and below it what a person does in the ERP."""
 
 	def __init__(self, database: Database, journal: Journal, now: Now):
@@ -89,13 +92,20 @@ class SandboxErp(Parties, SalesOrders):
 
 	# --- what the storefront is told
 
-	def get_shipment(self, delivery_note: str) -> Shipment | None:
+	def get_shipment(
+		self, doctype: str, name: str, channel: str | None = None, order_id: str | None = None
+	) -> Shipment | None:
+		"""A Delivery Note ships one order here."""
 		note = self._database.read_one(
-			"select note.*, parent.external_id, parent.external_number from delivery_notes note"
+			"select note.*, parent.external_id, parent.external_number, parent.channel from delivery_notes note"
 			" join sales_orders parent on parent.name = note.sales_order where note.name = ?",
-			delivery_note,
+			name,
 		)
-		if note is None:
+		if (
+			note is None
+			or channel not in (None, note["channel"])
+			or order_id not in (None, note["external_id"])
+		):
 			return None
 		return Shipment(
 			id=note["name"],
@@ -104,14 +114,14 @@ class SandboxErp(Parties, SalesOrders):
 			lines=tuple(
 				ShipmentLine(order_line_id=row["line_id"], sku=row["item_code"], quantity=Decimal(row["qty"]))
 				for row in self._database.read(
-					"select * from delivery_note_items where parent = ? order by idx", delivery_note
+					"select * from delivery_note_items where parent = ? order by idx", name
 				)
 				if row["line_id"]
 			),
-			carrier=note["carrier"],
-			tracking_number=note["tracking_number"],
-			tracking_url=note["tracking_url"],
+			parcels=tuple(Parcel(**parcel) for parcel in json.loads(note["parcels"])),
+			status="delivered" if note["delivered_at"] else "shipped",
 			shipped_at=to_time(note["posted_at"]),
+			delivered_at=to_time(note["delivered_at"]),
 			cancelled=note["status"] == "Cancelled",
 		)
 
@@ -157,20 +167,31 @@ class SandboxErp(Parties, SalesOrders):
 			if order["status"] != "Submitted":
 				raise Rejected(f"Sales Order {sales_order} is not submitted.")
 			name = self._database.next_name("DN-")
+			parcel = Parcel(carrier=carrier, tracking_number=tracking_number, tracking_url=tracking_url)
 			self._database.insert(
 				"delivery_notes",
 				name=name,
 				sales_order=sales_order,
 				status="Submitted",
-				carrier=carrier,
-				tracking_number=tracking_number,
-				tracking_url=tracking_url,
+				parcels=_as_json([parcel] if parcel != Parcel() else []),
 				posted_at=to_text(self._now()),
 			)
 			for row in self.order_rows(sales_order):
 				self._deliver(name, row, quantities)
-			self._tell(order["channel"], SHIPMENT, "Delivery Note", name, "submitted")
+			self._tell_shipment(name)
+			self._order_changed(sales_order)
 		return name
+
+	def track_delivery(self, name: str, parcels: Sequence[Parcel], delivered: bool = False) -> None:
+		"""Somebody enters the parcels of a Delivery Note, and whether the buyer has them."""
+		with self._database.transaction():
+			self._database.write(
+				"update delivery_notes set parcels = ?,"
+				" delivered_at = case when ? then coalesce(delivered_at, ?) end where name = ?",
+				_as_json([parcel.model_copy(update={"delivered": delivered}) for parcel in parcels]),
+				*(delivered, to_text(self._now()), name),
+			)
+			self._tell_shipment(name)
 
 	def cancel_delivery(self, name: str) -> None:
 		"""Cancels a Delivery Note: goods come back, the order is open again, the storefront is told."""
@@ -186,7 +207,8 @@ class SandboxErp(Parties, SalesOrders):
 			for row in self._database.read("select * from delivery_note_items where parent = ?", name):
 				self._move_delivered(note["sales_order"], row["order_idx"], row, -Decimal(row["qty"]))
 			self._database.write("update delivery_notes set status = 'Cancelled' where name = ?", name)
-			self._tell(note["channel"], SHIPMENT, "Delivery Note", name, "cancelled")
+			self._tell_shipment(name)
+			self._order_changed(note["sales_order"])
 
 	def cancel_by_hand(self, sales_order: str) -> None:
 		"""A person cancels a Sales Order in the ERP; told to the storefront where the channel wants that."""
@@ -229,5 +251,29 @@ class SandboxErp(Parties, SalesOrders):
 			*(str(Decimal(line["delivered_qty"]) + quantity), sales_order, idx),
 		)
 
+	def _tell_shipment(self, name: str) -> None:
+		"""Queues what the storefront was not told yet."""
+		shipment = self.get_shipment("Delivery Note", name)
+		told = self._database.read_one(
+			"select name, payload from sync_log"
+			" where reference_name = ? and topic = ? order by rowid desc limit 1",
+			*(name, SHIPMENT),
+		)
+		last = (told["name"], told["payload"]) if told else None
+		entry = shipment_entry(self._channel_of(name), "Delivery Note", name, shipment, last)
+		self._journal.record([entry] if entry else [])
+
+	def _channel_of(self, delivery_note: str) -> str:
+		row = self._database.read_one(
+			"select channel from delivery_notes note join sales_orders parent on parent.name = note.sales_order"
+			" where note.name = ?",
+			delivery_note,
+		)
+		return row["channel"]
+
 	def _tell(self, channel: str, topic: str, doctype: str, name: str, state: str) -> None:
 		self._journal.record([document_entry(channel, topic, doctype, name, state)])
+
+
+def _as_json(parcels: Sequence[Parcel]) -> str:
+	return json.dumps([parcel.model_dump() for parcel in parcels])

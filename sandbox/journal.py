@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 
 from commerce_bridge.bridge.clock import Now
 from commerce_bridge.bridge.errors import LeaseLost
-from commerce_bridge.bridge.protocols import Entry, NewEntry, Outcome, Recorded
-from sandbox.database import Database, Row, to_decimal, to_text
+from commerce_bridge.bridge.protocols import Entry, NewEntry, Outcome, Recorded, State, Uncounted
+from commerce_bridge.bridge.webhooks import FOLLOW
+from sandbox.database import Database, Row, marks, to_decimal, to_text
 
 #: The columns are few, the conditions many: due, of a channel that may work, of a lane where nothing runs.
 NEXT_DUE = """
 select entry.* from sync_log entry join channels channel on channel.name = entry.channel
 where entry.state in ('Queued', 'Retrying', 'Running') and entry.due <= :now
-	and json_extract(channel.settings, '$.status') = 'Active'
+	and (json_extract(channel.settings, '$.status') = 'Active'
+		or (json_extract(channel.settings, '$.status') = 'Disabled' and entry.topic = :follow))
 	and (entry.direction = 'Inbound' or channel.circuit_opened_until is null or (
 		channel.circuit_opened_until <= :now
 		and (channel.circuit_probing_since is null or channel.circuit_probing_since <= :probe_dead)))
@@ -26,6 +28,8 @@ where entry.state in ('Queued', 'Retrying', 'Running') and entry.due <= :now
 			and other.name <> entry.name and other.lease_expires_at > :now))
 order by entry.due, entry.rowid limit 1
 """
+
+UNFINISHED = ("Queued", "Running", "Retrying", "Failed")
 
 
 class SandboxJournal:
@@ -65,11 +69,12 @@ class SandboxJournal:
 			lane=entry.lane,
 			due=now,
 			created=now,
+			to_count=entry.direction == "Inbound" and entry.state == "Queued",
 		)
 		return Recorded(name, created=True)
 
 	def claim(self, now: datetime, lease: timedelta) -> Entry | None:
-		values = {"now": to_text(now), "probe_dead": to_text(now - lease)}
+		values = {"now": to_text(now), "probe_dead": to_text(now - lease), "follow": FOLLOW}
 		with self._database.transaction():
 			row = self._database.read_named(NEXT_DUE, values)
 			if row is None:
@@ -139,13 +144,72 @@ class SandboxJournal:
 				return True
 		return False
 
+	def uncounted(self, limit: int) -> list[Uncounted]:
+		found = self._database.read("select * from sync_log where to_count = 1 order by rowid limit ?", limit)
+		known = {row["name"] for row in found}
+		orders = {(row["channel"], row["external_id"]) for row in found if row["external_id"]}
+		found += [row for row in self._unfinished_about(orders) if row["name"] not in known]
+		return [
+			Uncounted(
+				row["name"],
+				row["channel"],
+				row["topic"],
+				row["payload"] if row["state"] in UNFINISHED else None,
+			)
+			for row in found
+		]
+
+	def mark_counted(self, names: Sequence[str]) -> None:
+		self._set_to_count(names, 0)
+
+	def count_again(self, orders: Sequence[tuple[str, str]]) -> None:
+		self._set_to_count([row["name"] for row in self._unfinished_about(set(orders))], 1)
+
+	def _set_to_count(self, names: Sequence[str], value: int) -> None:
+		self._database.write(
+			f"update sync_log set to_count = ? where name in ({marks(names)})", value, *names
+		)
+
+	def _unfinished_about(self, orders: Set[tuple[str, str]]) -> list[Row]:
+		ids = list({external_id for _channel, external_id in orders})
+		rows = self._database.read(
+			f"select * from sync_log where external_id in ({marks(ids)}) and direction = 'Inbound'"
+			f" and state in ({marks(UNFINISHED)}) order by rowid",
+			*(*ids, *UNFINISHED),
+		)
+		return [row for row in rows if (row["channel"], row["external_id"]) in orders]
+
+	def payload(self, name: str) -> str | None:
+		row = self._database.read_one("select payload from sync_log where name = ?", name)
+		return row["payload"] if row else None
+
+	def state_of(self, name: str) -> State | None:
+		row = self._database.read_one("select state from sync_log where name = ?", name)
+		return row["state"] if row else None
+
+	def open_payloads(self, channel: str, topics: Sequence[str]) -> list[str]:
+		rows = self._database.read(
+			"select payload from sync_log where channel = ? and direction = 'Outbound'"
+			f" and topic in ({marks(topics)}) and state in ('Queued', 'Retrying', 'Running')",
+			*(channel, *topics),
+		)
+		return [row["payload"] for row in rows]
+
+	def supersede(self, channel: str, topics: Sequence[str], before: datetime, message: str) -> int:
+		return self._database.write(
+			"update sync_log set state = 'Skipped', message = ? where channel = ? and direction = 'Outbound'"
+			f" and topic in ({marks(topics)}) and state = 'Failed' and created < ?",
+			*(message, channel, *topics, to_text(before)),
+		)
+
 	# --- what a person does, and sees
 
 	def requeue(self, name: str) -> None:
 		"""Retry of a failed entry, replay of a skipped one."""
 		with self._database.transaction():
 			self._database.write(
-				"update sync_log set state = 'Queued', attempt_count = 0, due = ?, error_class = null, message = ''"
+				"update sync_log set state = 'Queued', attempt_count = 0, due = ?, error_class = null, message = '',"
+				" to_count = (direction = 'Inbound')"
 				" where name = ? and state in ('Failed', 'Skipped')",
 				*(to_text(self._now()), name),
 			)

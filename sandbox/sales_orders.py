@@ -11,13 +11,14 @@ from commerce_bridge.bridge.errors import Rejected
 from commerce_bridge.bridge.plan import Booked, Rounding, SalesOrderPlan, SalesOrderState
 from sandbox.arithmetic import Totals, calculate
 from sandbox.database import Database, Row
+from sandbox.events import Events
 from sandbox.stock import Stock
 
 SITE_PRECISION = 2  # of ERPNext's currency fields, whatever currency an order is in
 DECIMALS = {"JPY": 0, "KRW": 0, "KWD": 3, "BHD": 3}
 
 
-class SalesOrders(Stock):
+class SalesOrders(Stock, Events):
 	_database: Database
 
 	def rounding(self) -> Rounding:
@@ -57,6 +58,7 @@ class SalesOrders(Stock):
 			return
 		self._reserve(name, Decimal(-1))
 		self._database.write("update sales_orders set status = 'Cancelled' where name = ?", name)
+		self._order_changed(name)
 
 	def order_rows(self, name: str) -> list[Row]:
 		return self._database.read("select * from sales_order_items where parent = ? order by idx", name)
@@ -97,6 +99,7 @@ class SalesOrders(Stock):
 			self._reserve(name, Decimal(1))
 		else:
 			self._note_changes(name)
+		self._order_changed(name)
 		return Booked(name, totals.grand_total, totals.total_taxes, plan.submit)
 
 	def _save_rows(self, name: str, channel: Channel, plan: SalesOrderPlan, totals: Totals) -> None:

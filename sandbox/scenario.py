@@ -18,8 +18,8 @@ from threading import Lock, Thread
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from commerce_bridge.bridge import feeds
 from commerce_bridge.bridge.channel import Channel, Credentials, ShippingMap, StockPolicy, TaxMap
-from commerce_bridge.bridge.outbound import queue_resync
 from commerce_bridge.connectors.http import GuardedTransport
 from sandbox.clock import FastClock
 from sandbox.local_server import LocalServer
@@ -271,7 +271,7 @@ class Scenario:
 		if not self.sandbox.journal.unfinished():
 			world = self.sandbox.world(self._transport)
 			with world.erp.transaction():
-				queue_resync(world, world.state.channel(CHANNEL))
+				feeds.queue_resync(world, world.state.channel(CHANNEL), feeds.STOCK)
 
 	def _ship(self, count: int) -> None:
 		"""Ships orders that nothing more is to come for."""

@@ -54,7 +54,9 @@ class ErpSite:
 		except Misconfigured:
 			return unknown_channel(request, now)
 		connector = build(channel, sandbox.state.credentials(channel.name), self._transport, sandbox.now)
-		answer = receive(connector, channel, request, sandbox.journal, sandbox.erp.transaction, now)
+		answer = receive(
+			connector, channel, request, sandbox.journal, sandbox.erp.transaction, now, clock=sandbox.now
+		)
 		if answer.status == 401:
 			sandbox.state.count_rejected(channel.name)
 		return answer

@@ -6,29 +6,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 
+from commerce_bridge.bridge.availability import offered
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.model import StockLevel
 from commerce_bridge.bridge.plan import Item, ItemKey
-from commerce_bridge.bridge.protocols import ListingLevel
+from commerce_bridge.bridge.protocols import Kind, ListingLevel
+from sandbox.catalog import is_in_shop
 from sandbox.database import Database, Row, marks, to_decimal, to_text
+from sandbox.unbooked import Unbooked
 
 ZERO = Decimal(0)
 NO_LOCATION = ""  # a primary key column cannot hold null
 
 
-def offered(channel: Channel, available: Decimal) -> Decimal:
-	"""What the shop is told of an available quantity: less the buffer, whole units, never below nothing."""
-	quantity = max(available - channel.stock.buffer, ZERO)
-	return quantity.to_integral_value(ROUND_FLOOR) if channel.stock.whole_units else quantity
-
-
-class Stock:
+class Stock(Unbooked):
 	_database: Database
 
 	# --- the protocol
 
 	def find_items(self, channel: Channel, keys: Iterable[ItemKey]) -> dict[ItemKey, Item]:
-		listed = self._database.read("select * from listings where channel = ? and enabled = 1", channel.name)
+		listed = self._database.read("select * from listings where channel = ?", channel.name)
 		by_product = {(row["product_id"], row["variant_id"]): row for row in listed if row["product_id"]}
 		by_sku = {row["sku"]: row for row in listed}
 		found = {}
@@ -41,37 +38,63 @@ class Stock:
 				found[key] = self._found(item, listing)
 		return found
 
-	def take_stock_changes(self, limit: int) -> list[str]:
-		rows = self._database.read("select id, item_code from stock_changes order by id limit ?", limit)
+	def take_changes(self, limit: int) -> dict[Kind, list[str]]:
+		rows = self._database.read("select id, kind, item_code from stock_changes order by id limit ?", limit)
 		if rows:
 			self._database.write("delete from stock_changes where id <= ?", rows[-1]["id"])
-		return list(dict.fromkeys(row["item_code"] for row in rows))
+		taken: dict[Kind, dict[str, None]] = {}
+		for row in rows:
+			taken.setdefault(row["kind"], {})[row["item_code"]] = None
+		return {kind: list(items) for kind, items in taken.items()}
 
-	def listed_items(self, channel: str, item_codes: Sequence[str] | None) -> list[str]:
-		rows = self._database.read(
-			"select distinct item_code from listings where channel = ? and enabled = 1 order by item_code",
-			channel,
-		)
-		listed = [row["item_code"] for row in rows]
-		if item_codes is None:
-			return listed
+	def mark_changed(self, kind: Kind, item_codes: Sequence[str], now: datetime) -> None:
+		"""Nobody reads the embedded ERP by time."""
+
+	def listed_items(self, channel: str, item_codes: Sequence[str]) -> list[str]:
 		bundles = self._database.read(
 			f"select distinct parent from bundles where child in ({marks(item_codes)})", *item_codes
 		)
 		wanted = {*item_codes, *(row["parent"] for row in bundles)}
-		return [item for item in listed if item in wanted]
+		return [item for item in self._listed(channel) if item in wanted]
+
+	def listed_after(
+		self, channel: str, after: str | None, limit: int, among: Sequence[str] | None = None
+	) -> list[str]:
+		rest = [item for item in self._listed(channel) if item > (after or "")]
+		return [item for item in rest if among is None or item in among][:limit]
+
+	def count_listed(self, channel: str) -> int:
+		return len(self._listed(channel))
+
+	def _listed(self, channel: str) -> list[str]:
+		rows = self._database.read(
+			"select distinct item_code from listings where channel = ?"
+			" and (publication != 'Delisted' or pushed_listing is not null or exists (select 1 from listing_levels"
+			" where listing = name and cast(last_pushed as real) > 0)) order by item_code",
+			channel,
+		)
+		return [row["item_code"] for row in rows]
 
 	def stock_levels(self, channel: Channel, item_codes: Sequence[str]) -> list[ListingLevel]:
 		rows = self._database.read(
-			"select * from listings where channel = ? and enabled = 1"
-			f" and item_code in ({marks(item_codes)}) order by name",
+			f"select * from listings where channel = ? and item_code in ({marks(item_codes)}) order by name",
 			*(channel.name, *item_codes),
 		)
 		return [
 			self._listing_level(channel, row, location, warehouses)
 			for row in rows
-			for location, warehouses in self._locations(channel).items()
+			for location, warehouses in self._places(channel, row).items()
 		]
+
+	def _places(self, channel: Channel, listing: Row) -> dict[str | None, list[str]]:
+		"""Where a listing has a level; of one that is delisted where the shop still shows some of it."""
+		if listing["publication"] != "Delisted":
+			return self._locations(channel) if is_in_shop(channel, listing) else {}
+		shown = self._database.read(
+			"select location_id from listing_levels where listing = ? and cast(last_pushed as real) > 0",
+			listing["name"],
+		)
+		return {row["location_id"] or None: [] for row in shown}
 
 	def save_pushed(self, channel: str, pushed: Sequence[StockLevel], now: datetime) -> None:
 		for level in pushed:
@@ -79,7 +102,14 @@ class Stock:
 				"insert or replace into listing_levels values (?, ?, ?, ?)",
 				*(level.listing, level.location_id or NO_LOCATION, str(level.quantity), to_text(now)),
 			)
-			self._database.write("update listings set error = null where name = ?", level.listing)
+			self._database.write("update listings set stock_error = null where name = ?", level.listing)
+
+	def save_not_listed(self, channel: str, reasons: Mapping[str, str | None]) -> None:
+		for listing, reason in reasons.items():
+			self._database.write("update listings set not_listed_because = ? where name = ?", reason, listing)
+
+	def save_warnings(self, channel: str, warnings: Mapping[str, str | None]) -> None:
+		"""The embedded ERP leaves nothing out of a listing."""
 
 	def forget_pushed(self, channel: str, sales_order: str) -> None:
 		self._database.write(
@@ -89,9 +119,9 @@ class Stock:
 			*(sales_order, channel),
 		)
 
-	def save_push_errors(self, channel: str, errors: Mapping[str, str]) -> None:
+	def save_push_errors(self, channel: str, kind: Kind, errors: Mapping[str, str]) -> None:
 		for listing, error in errors.items():
-			self._database.write("update listings set error = ? where name = ?", error, listing)
+			self._database.write(f"update listings set {kind}_error = ? where name = ?", error, listing)
 
 	# --- quantities
 
@@ -106,7 +136,7 @@ class Stock:
 			*(item_code, *warehouses),
 		)
 		on_hand = sum((Decimal(row["actual_qty"]) - Decimal(row["reserved_qty"]) for row in bins), ZERO)
-		return on_hand - self._in_drafts(item_code, warehouses)
+		return on_hand - self._in_drafts(item_code, warehouses) - self.unbooked(item_code, warehouses)
 
 	def _in_drafts(self, item_code: str, warehouses: Sequence[str]) -> Decimal:
 		"""Sold in orders that are not submitted yet, so that no reservation counts them."""
@@ -188,6 +218,8 @@ class Stock:
 			"select last_pushed from listing_levels where listing = ? and location_id = ?",
 			*(listing["name"], location or NO_LOCATION),
 		)
+		reason = self._why_not(listing)
+		quantity = ZERO if reason else self.available(listing["item_code"], warehouses)
 		level = StockLevel(
 			listing=listing["name"],
 			item_code=listing["item_code"],
@@ -195,6 +227,20 @@ class Stock:
 			product_id=listing["product_id"],
 			variant_id=listing["variant_id"],
 			location_id=location,
-			quantity=offered(channel, self.available(listing["item_code"], warehouses)),
+			quantity=offered(channel.stock, quantity),
 		)
-		return ListingLevel(level, to_decimal(pushed["last_pushed"]) if pushed else None)
+		return ListingLevel(level, to_decimal(pushed["last_pushed"]) if pushed else None, reason)
+
+	def _why_not(self, listing: Row) -> str | None:
+		"""Why nothing of a listing is offered, whatever there is of it."""
+		item = listing["item_code"]
+		nested = self._database.read_one(
+			"select inner_part.parent from bundles outer_part"
+			" join bundles inner_part on inner_part.parent = outer_part.child where outer_part.parent = ?",
+			item,
+		)
+		if listing["publication"] != "Published":
+			return listing["publication"]
+		if self._item(item) is None:
+			return f"Item {item} is disabled"
+		return f"Product Bundle {item} contains the Product Bundle {nested['parent']}" if nested else None

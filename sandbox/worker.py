@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from commerce_bridge.bridge.outbound import collect_stock_changes
+from commerce_bridge.bridge.feeds import collect_changes
+from commerce_bridge.bridge.unbooked import count_unbooked
 from commerce_bridge.bridge.worker import run_once
 from commerce_bridge.bridge.world import World
 from commerce_bridge.connectors.http import GuardedTransport
@@ -79,7 +80,7 @@ class WorkerSettings:
 def work(world: World) -> None:
 	"""Takes what is due until standard input ends; idle, it waits for that."""
 	while True:
-		busy = run_once(world) or collect_stock_changes(world) > 0
+		busy = run_once(world) or count_unbooked(world) + collect_changes(world) > 0
 		if select.select([sys.stdin], [], [], 0 if busy else IDLE_SECONDS)[0]:
 			return
 

@@ -65,15 +65,16 @@ class Sandbox:
 		barcode: str | None = None,
 		bundle: Mapping[str, Decimal] | None = None,
 	) -> None:
-		"""An item; with the quantities of its components a bundle."""
+		"""An item; with the quantities of its components a bundle, which an item that is there may become."""
 		with self.database.transaction():
-			self.database.insert(
-				"items",
-				item_code=item_code,
-				item_name=item_code.title(),
-				stock_uom="Nos",
-				is_stock_item=is_stock_item and not bundle,
-			)
+			if not self.database.read_one("select 1 from items where item_code = ?", item_code):
+				self.database.insert(
+					"items",
+					item_code=item_code,
+					item_name=item_code.title(),
+					stock_uom="Nos",
+					is_stock_item=is_stock_item and not bundle,
+				)
 			if barcode:
 				self.database.insert("barcodes", barcode=barcode, item_code=item_code)
 			for child, quantity in (bundle or {}).items():

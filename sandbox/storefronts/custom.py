@@ -50,6 +50,11 @@ class CustomStorefront:
 	shipments: dict[str, dict[str, Any]] = field(default_factory=dict)
 	changes: list[dict[str, Any]] = field(default_factory=list)  # orders a person changed in the ERP
 	refusing: dict[str, str] = field(default_factory=dict)  # SKU → why its level is refused
+	titles: dict[str, str] = field(default_factory=dict)  # SKU → what the ERP calls it
+	hidden: set[str] = field(default_factory=set)  # SKUs the ERP took off the shop
+	statuses: dict[str, dict[str, Any]] = field(default_factory=dict)  # order → how far the ERP is
+	customers: dict[str, dict[str, Any]] = field(default_factory=dict)  # as the ERP knows them
+	largest: int | None = None  # rows of one message; more are answered 413
 	outage: bool | str = False  # True: 503; "reset": hangs up
 	requests_taken: int = 0
 	requests_repeated: int = 0
@@ -150,22 +155,59 @@ class CustomStorefront:
 			self.requests_repeated += 1
 			return known
 		self.requests_taken += 1
-		kind, data = message["type"], message["data"]
-		if kind == "stock.updated":
-			answer = _as_json({"results": [self._set_level(level) for level in data["levels"]]})
-		else:
-			answer = _as_json({"results": [self._told(kind, data)]})
-		self._answered[webhook_id] = answer
+		answer = self._answered[webhook_id] = self._answer(message["type"], message["data"])
 		return answer
 
-	def _set_level(self, level: dict[str, Any]) -> dict[str, Any]:
-		reason = self.refusing.get(level["sku"])
-		if reason is None and level["sku"] not in self.products:
+	def _answer(self, kind: str, data: dict[str, Any]) -> HttpAnswer:
+		batches = {
+			"stock.updated": ("levels", self._set_level),
+			"price.updated": ("prices", self._set_price),
+			"listing.upserted": ("listings", self._set_listing),
+		}
+		if kind not in batches:
+			return _as_json({"results": [self._told(kind, data)]})
+		key, take = batches[kind]
+		if self.largest is not None and len(data[key]) > self.largest:
+			return 413, {}, b""
+		return _as_json({"results": [take(row) for row in data[key]]})
+
+	def _refused(self, row: dict[str, Any]) -> dict[str, Any] | None:
+		reason = self.refusing.get(row["sku"])
+		if reason is None and row["sku"] not in self.products:
 			reason = "unknown product"
-		if reason is not None:
-			return {"key": level["key"], "error": reason, "retry": level["sku"] in self.refusing}
+		if reason is None:
+			return None
+		return {"key": row["key"], "error": reason, "retry": row["sku"] in self.refusing}
+
+	def _set_level(self, level: dict[str, Any]) -> dict[str, Any]:
+		refused = self._refused(level)
+		if refused:
+			return refused
 		self.stock[level["sku"]] = self.told[level["sku"]] = Decimal(level["quantity"])
 		return {"key": level["key"]}
+
+	def _set_price(self, price: dict[str, Any]) -> dict[str, Any]:
+		refused = self._refused(price)
+		if refused:
+			return refused
+		self.products[price["sku"]] = Product(price["sku"], Decimal(price["amount"]))
+		return {"key": price["key"]}
+
+	def _set_listing(self, listing: dict[str, Any]) -> dict[str, Any]:
+		"""Creates what is not there yet. What the shop never had it need not take off."""
+		sku = listing["sku"]
+		if sku in self.refusing:
+			return {"key": listing["key"], "error": self.refusing[sku], "retry": True}
+		if sku not in self.products:
+			if not listing["published"]:
+				return {"key": listing["key"]}
+			self.add_product(sku)
+		if listing["title"] is not None:
+			self.titles[sku] = listing["title"]
+		(self.hidden.discard if listing["published"] else self.hidden.add)(sku)
+		if listing["price"]:
+			self.products[sku] = Product(sku, Decimal(listing["price"]["amount"]))
+		return {"key": listing["key"], "product_id": f"P-{sku}"}
 
 	def _told(self, kind: str, data: dict[str, Any]) -> dict[str, Any]:
 		if kind == "shipment.upserted":
@@ -174,6 +216,10 @@ class CustomStorefront:
 			self.shipments.pop(data["id"], None)
 		elif kind == "order.changed":
 			self.changes.append(data)
+		elif kind == "order.status_changed":
+			self.statuses[data["order_id"]] = data
+		elif kind == "customer.updated":
+			self.customers[data["id"]] = data
 		return {"key": data.get("id") or data.get("order_id")}
 
 	def shipped(self, order_id: str) -> dict[str, Decimal]:
@@ -186,15 +232,33 @@ class CustomStorefront:
 		return lines
 
 	def _read(self, target: str) -> HttpAnswer:
-		"""`GET /orders?since=` and `GET /orders/ID`."""
+		"""`GET /orders?since=`, `GET /orders/ID`, `GET /stock?cursor=` and `GET /catalog?cursor=`."""
 		url = urlsplit(target)
+		query = dict(parse_qsl(url.query))
+		if url.path in ("/stock", "/catalog"):
+			return self._shown(url.path[1:], query)
 		prefix, _, order_id = url.path.strip("/").partition("/")
 		if prefix != "orders":
 			return 404, {}, b""
 		if order_id:
 			order = self.orders.get(order_id)
 			return (404, {}, b"") if order is None else _as_json(order)
-		return self._page(dict(parse_qsl(url.query)).get("since", ""))
+		return self._page(query.get("since", ""))
+
+	def _shown(self, what: str, query: Mapping[str, str]) -> HttpAnswer:
+		"""A page of products by SKU; the cursor is the last SKU of the page before."""
+		limit = min(int(query.get("limit", PAGE_SIZE)), PAGE_SIZE)
+		rest = sorted(sku for sku in self.products if sku > query.get("cursor", ""))
+		page = rest[:limit]
+		rows = [self._level_of(sku) if what == "stock" else self._product_of(sku) for sku in page]
+		cursor = page[-1] if len(rest) > limit else None
+		return _as_json({"levels" if what == "stock" else "products": rows, "cursor": cursor})
+
+	def _level_of(self, sku: str) -> dict[str, Any]:
+		return {"sku": sku, "quantity": str(self.stock[sku])}
+
+	def _product_of(self, sku: str) -> dict[str, Any]:
+		return {"sku": sku, "product_id": f"P-{sku}", "title": self.titles.get(sku, sku)}
 
 	def _page(self, cursor: str) -> HttpAnswer:
 		newer = sorted((order["updated_at"], order["id"]) for order in self.orders.values())

@@ -5,7 +5,14 @@ from decimal import Decimal
 import pytest
 
 from commerce_bridge.bridge.errors import Rejected
-from commerce_bridge.bridge.money import decimals_of, minor_unit, parse_decimal, quantise, quantise_up
+from commerce_bridge.bridge.money import (
+	decimals_of,
+	minor_unit,
+	parse_decimal,
+	quantise,
+	quantise_up,
+	written,
+)
 
 
 @pytest.mark.parametrize(
@@ -96,3 +103,18 @@ def test_minor_unit() -> None:
 def test_an_integer_too_long_to_print_is_rejected() -> None:
 	with pytest.raises(Rejected):
 		parse_decimal(10**5000)
+
+
+@pytest.mark.parametrize(
+	("amount", "currency", "text"),
+	[
+		("777.9", "USD", "777.90 USD"),
+		("777.900000000", "USD", "777.90 USD"),
+		("-5", "EUR", "-5.00 EUR"),
+		("1000", "JPY", "1000 JPY"),
+		("3.4", "KWD", "3.400 KWD"),
+		("0.005", "USD", "0.005 USD"),
+	],
+)
+def test_amounts_are_written_with_the_decimals_of_their_currency(amount: str, currency: str, text: str):
+	assert written(Decimal(amount), currency) == text

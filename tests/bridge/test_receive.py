@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ import pytest
 from commerce_bridge.bridge.channel import ChannelStatus
 from commerce_bridge.bridge.errors import Rejected, Retryable
 from commerce_bridge.bridge.protocols import Answer, NewEntry, Recorded, WebhookRequest
-from commerce_bridge.bridge.receive import REFUSED, new_entry, receive, unknown_channel
+from commerce_bridge.bridge.receive import REFUSED, dedupe_key, new_entry, receive, unknown_channel
 from commerce_bridge.connectors.custom.connector import CustomConnector
 from tests.connectors.storefront import CHANNEL, CREDENTIALS, NOW, RecordingTransport, message, order, signed
 
@@ -28,6 +28,7 @@ class Store:
 	rows: dict[str, NewEntry] = field(default_factory=dict)
 	deadlocks: int = 0
 	commits: int = 0
+	reads: int = 0
 	_pending: dict[str, NewEntry] = field(default_factory=dict)
 
 	def record(self, entries: Sequence[NewEntry]) -> list[Recorded]:
@@ -39,6 +40,10 @@ class Store:
 			recorded.append(Recorded("log-" + entry.dedupe_key[:8], created))
 		return recorded
 
+	def payload(self, name: str) -> str | None:
+		self.reads += 1
+		return next(row.payload for row in self.rows.values() if name == "log-" + row.dedupe_key[:8])
+
 	@contextmanager
 	def transaction(self) -> Iterator[None]:
 		self._pending.clear()
@@ -48,6 +53,10 @@ class Store:
 			raise Retryable("deadlock")
 		self.rows.update(self._pending)
 		self.commits += 1
+
+	def clock(self) -> datetime:
+		"""A second later after each commit."""
+		return NOW + timedelta(seconds=self.commits)
 
 	@property
 	def entries(self) -> list[NewEntry]:
@@ -65,14 +74,17 @@ CONNECTOR = CustomConnector(CHANNEL, CREDENTIALS, RecordingTransport(), lambda: 
 def post(
 	store: Store, request: WebhookRequest, channel=CHANNEL, connector=CONNECTOR, **options: Any
 ) -> Answer:
-	return receive(connector, channel, request, store, store.transaction, NOW, **options)
+	return receive(connector, channel, request, store, store.transaction, NOW, clock=store.clock, **options)
 
 
 def test_an_order_is_stored_and_acknowledged(store: Store):
 	request = signed(message())
 	answer = post(store, request)
 	[entry] = store.entries
-	assert (answer.status, answer.body) == (200, {"log": "log-" + entry.dedupe_key[:8]})
+	assert (answer.status, answer.body) == (
+		200,
+		{"log": "log-" + entry.dedupe_key[:8], "received_at": "2026-11-20T10:00:01.000000Z"},
+	)
 	assert (entry.state, entry.topic, entry.channel, entry.direction) == (
 		"Queued",
 		"order.upserted",
@@ -88,8 +100,28 @@ def test_an_order_is_stored_and_acknowledged(store: Store):
 def test_a_duplicate_names_the_first_log(store: Store):
 	first = post(store, signed(message()))
 	again = post(store, signed(message()))
-	assert again == Answer(200, {**first.body, "duplicate": True})
+	later = {"received_at": "2026-11-20T10:00:03.000000Z"}  # two more transactions
+	assert again == Answer(200, {**first.body, **later, "duplicate": True})
 	assert len(store.rows) == 1
+
+
+def test_a_known_id_with_another_body_is_lost_neither_the_first_nor_the_second_time(store: Store):
+	first = post(store, signed(message(), "msg_1"))
+	assert store.reads == 0, "the usual way costs one insert and no query"
+	changed = post(store, signed(message(data=order(version=9)), "msg_1"))
+	assert (changed.status, "duplicate" in changed.body) == (200, False)
+	assert changed.body["log"] != first.body["log"]
+	assert [entry.state for entry in store.entries] == ["Queued", "Queued"]
+	for body, known in ((message(data=order(version=9)), changed), (message(), first)):
+		again = post(store, signed(body, "msg_1")).body
+		assert (again["log"], again["duplicate"]) == (known.body["log"], True)
+
+
+def test_a_known_id_whose_first_body_expired_is_a_duplicate(store: Store):
+	first = post(store, signed(message(), "msg_1"))
+	store.payload = lambda name: None
+	changed = post(store, signed(message(data=order(version=9)), "msg_1"))
+	assert (changed.body["log"], changed.body["duplicate"]) == (first.body["log"], True)
 
 
 def test_the_same_order_in_two_deliveries_is_two_rows(store: Store):
@@ -110,6 +142,14 @@ def test_the_same_id_on_another_channel_or_topic_is_another_row(store: Store):
 	post(store, signed(message()), channel=CHANNEL.model_copy(update={"name": "Other"}))
 	post(store, signed(message("order.cancelled")))
 	assert len(store.rows) == 3
+
+
+def test_the_parts_of_a_key_do_not_run_into_one_another():
+	keys = {
+		dedupe_key(*parts)
+		for parts in (("Shop", "order", "1"), ("Shopo", "rder", "1"), ("Shop", "order1", ""))
+	}
+	assert len(keys) == 3
 
 
 # --- refused: nothing is written -------------------------------------------------------------------------
@@ -307,7 +347,7 @@ def test_a_cloud_event_is_known_by_source_and_id(store: Store):
 		return post(store, WebhookRequest(headers, body), authenticated=True)
 
 	assert "duplicate" not in deliver("/shop", "1", "a").body
-	assert deliver("/shop", "1", "sent again").body["duplicate"] is True
+	assert deliver("/shop", "1", "a").body["duplicate"] is True
 	assert "duplicate" not in deliver("/shop", "2", "a").body
 	assert "duplicate" not in deliver("/other", "1", "a").body
 

@@ -20,8 +20,9 @@ from commerce_bridge.bridge.channel import (
 	TaxMap,
 )
 from commerce_bridge.bridge.errors import Retryable
-from commerce_bridge.bridge.outbound import collect_stock_changes
+from commerce_bridge.bridge.feeds import collect_changes
 from commerce_bridge.bridge.protocols import HttpResponse, WebhookRequest
+from commerce_bridge.bridge.unbooked import count_unbooked
 from commerce_bridge.bridge.worker import run_once
 from commerce_bridge.bridge.world import World
 from sandbox.server import ErpSite
@@ -36,6 +37,18 @@ CHANNEL, WAREHOUSE, SHIPPING_ITEM = "Shop", "Stores", "SHIPPING"
 SECRET = "whsec_c3RhZ2Utc2VjcmV0LW9mLXRoZS1zaG9w"
 SKUS = ("PHONE", "CASE", "CABLE")
 STOCK = 50
+#: How many entries a feed takes depends on when they were collected; what they brought about does not.
+NOT_A_FEED = "topic not like 'stock.%' and topic not like 'price.%' and topic not like 'listing.%'"
+LISTING_COLUMNS = (
+	"publication",
+	"product_id",
+	"stock_error",
+	"price_error",
+	"listing_error",
+	"not_listed_because",
+	"pushed_listing",
+	"pushed_price",
+)
 
 
 class DirectTransport:
@@ -62,6 +75,7 @@ class Stage:
 	def __init__(self) -> None:
 		self._folder = tempfile.TemporaryDirectory()
 		self.time = START
+		self.items_per_entry = 1_000
 		self.sandbox = Sandbox.create(Path(self._folder.name) / "erp.sqlite", self.now, durable=False)
 		self.shop = CustomStorefront(secrets=[SECRET], now=self.now)
 		self.transport = DirectTransport(self.shop)
@@ -101,7 +115,8 @@ class Stage:
 
 	def world(self) -> World:
 		"""The engine's world; waits between attempts are the longest there are."""
-		return self.sandbox.world(self.transport, lease=LEASE, uniform=lambda low, high: high)
+		world = self.sandbox.world(self.transport, lease=LEASE, uniform=lambda low, high: high)
+		return replace(world, items_per_entry=self.items_per_entry)
 
 	# --- the shop's side
 
@@ -138,7 +153,7 @@ class Stage:
 	def run(self, world: World | None = None) -> None:
 		"""Works until nothing is due."""
 		world = world or self.world()
-		while run_once(world) or collect_stock_changes(world):
+		while run_once(world) or count_unbooked(world) + collect_changes(world):
 			continue
 
 	def settle(self) -> None:
@@ -176,6 +191,9 @@ class Stage:
 		def deliver(self) -> None:
 			self._stage.deliver(self._sandbox)
 
+		def start(self, begin: Callable[[Stage, World], None]) -> None:
+			begin(self._stage, self._world)
+
 		def run(self) -> None:
 			self._stage.run(self._world)
 
@@ -201,15 +219,31 @@ class Stage:
 			),
 			"bins": {row["item_code"]: tuple(row)[2:] for row in read("select * from bins")},
 			"pushed": {
-				(row["sku"], row["error"]): row["last_pushed"]
+				(row["sku"], row["stock_error"]): row["last_pushed"]
 				for row in read("select * from listings left join listing_levels on listing = listings.name")
 			},
 			"deliveries": sorted(row["status"] for row in read("select status from delivery_notes")),
 			"log": sorted(
 				(row["topic"], row["external_id"] or "", row["state"])
-				for row in read("select * from sync_log where topic not like 'stock.%'")
+				for row in read(f"select * from sync_log where {NOT_A_FEED}")
+			),
+			"drifts": [(drift.kind, drift.sku) for drift in self.sandbox.erp.drifts(CHANNEL)],
+			"checks": [
+				(check.listings, check.drifted, check.unknown, check.finished is not None)
+				for check in self.sandbox.erp.drift_checks(CHANNEL)
+			],
+			"walks": sorted(
+				(row.kind, row.done, row.failed, row.finished is not None)
+				for row in self.sandbox.state.get_progress(CHANNEL)
 			),
 			"circuit": self.sandbox.state.get_circuit(CHANNEL),
+			"listings": {
+				row["sku"]: {column: row[column] for column in LISTING_COLUMNS}
+				for row in read("select * from listings")
+			},
+			"shop products": {sku: product.price for sku, product in self.shop.products.items()},
+			"shop titles": dict(self.shop.titles),
+			"shop hidden": set(self.shop.hidden),
 			"shop stock": dict(self.shop.stock),
 			"shop told": dict(self.shop.told),
 			"shop shipments": sorted(map(_text, self.shop.shipments.values())),

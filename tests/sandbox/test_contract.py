@@ -10,7 +10,8 @@ from typing import Any
 
 from commerce_bridge.bridge.channel import Channel, Credentials, ShippingMap, StockPolicy, TaxMap
 from commerce_bridge.bridge.errors import Conflict, Rejected
-from commerce_bridge.tests import contract, order_cells
+from commerce_bridge.bridge.model import Parcel
+from commerce_bridge.tests import contract, order_cells, unbooked_cells
 from sandbox.world import Sandbox
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=timezone.utc)
@@ -66,6 +67,9 @@ class SandboxFixture:
 	def make_delivery(self, sales_order: str, carrier: str, tracking_number: str) -> str:
 		return self.erp.make_delivery(sales_order, carrier=carrier, tracking_number=tracking_number)
 
+	def track_delivery(self, delivery_note: str, *parcels: Parcel, delivered: bool = False) -> None:
+		self.erp.track_delivery(delivery_note, parcels, delivered)
+
 	def cancel_delivery(self, delivery_note: str) -> None:
 		self.erp.cancel_delivery(delivery_note)
 
@@ -74,6 +78,10 @@ class SandboxFixture:
 
 	def entries_about(self, document: str) -> list[dict[str, Any]]:
 		return [dict(row) for row in self.journal.entries(reference_name=document)]
+
+	def push_errors(self, listing: str) -> list[str | None]:
+		row = self.sandbox.database.read_one("select * from listings where name = ?", listing)
+		return [row["stock_error"], row["price_error"], row["listing_error"]]
 
 	def count_sales_orders(self, external_id: str) -> int:
 		rows = self.sandbox.sales_orders(external_id)
@@ -106,8 +114,24 @@ class SandboxFixture:
 		with self.erp.transaction():
 			self.erp.cancel_sales_order(sales_order)
 
+	def skip(self, entry: str) -> None:
+		with self.erp.transaction():
+			self.sandbox.database.write("update sync_log set state = 'Skipped' where name = ?", entry)
+
+	def requeue(self, entry: str) -> None:
+		self.journal.requeue(entry)
+
 	def addresses_of(self, customer: str) -> int:
 		return len(self.sandbox.database.read("select 1 from addresses where customer = ?", customer))
+
+	def drifts(self, channel: str) -> list[tuple[str, str | None, Decimal, Decimal]]:
+		return sorted(
+			(row.kind, row.sku, row.shown or Decimal(0), row.available or Decimal(0))
+			for row in self.erp.drifts(channel)
+		)
+
+	def drift_checks(self, channel: str) -> list[tuple[str, int, Decimal]]:
+		return [(check.id, check.drifted, check.units) for check in self.erp.drift_checks(channel)]
 
 
 class OnSandbox(contract.ContractSuite):
@@ -139,7 +163,15 @@ class TestStock(OnSandbox, contract.StockContract):
 	__test__ = True
 
 
+class TestDrift(OnSandbox, contract.DriftContract):
+	__test__ = True
+
+
 class TestOrderCells(OnSandbox, order_cells.OrderCells):
+	__test__ = True
+
+
+class TestUnbooked(OnSandbox, unbooked_cells.UnbookedCells):
 	__test__ = True
 
 

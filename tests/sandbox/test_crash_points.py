@@ -2,7 +2,8 @@
 
 A flow is a situation and what is to be done. It runs once undisturbed, which counts the points: before and
 after each call to the ERP, the journal, the channel's state and the connector, and around each transaction.
-Then it runs once for each point and is killed there.
+Then it runs once for each point and is killed there; and once for each point outside a transaction, where it
+stops for so long that another worker takes its entry over, and then goes on as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
 
-from commerce_bridge.bridge.channel import OrderPolicy
-from tests.sandbox.stage import LEASE, SKUS, WAREHOUSE, Stage
+from commerce_bridge.bridge.channel import CatalogPolicy, OrderPolicy
+from commerce_bridge.bridge.drift import queue_check
+from commerce_bridge.bridge.feeds import STOCK, queue_resync
+from commerce_bridge.bridge.protocols import Entry
+from commerce_bridge.bridge.worker import work_on
+from commerce_bridge.bridge.world import World
+from tests.sandbox.stage import CHANNEL, LEASE, SKUS, WAREHOUSE, Stage
 
 
 class Killed(BaseException):
@@ -39,6 +45,44 @@ class Killer:
 
 	def wrap(self, target: Any, name: str) -> Any:
 		return Watched(target, name, self)
+
+
+@dataclass
+class Sleeper(Killer):
+	"""Stops at a point, or at the next one outside a transaction (nobody else can write during one).
+
+	`meanwhile` is what the others do while it sleeps; `finished` is what they left, see `finished_entries`.
+	"""
+
+	meanwhile: Callable[[], dict[str, Any]] = dict
+	finished: dict[str, Any] | None = None
+	in_transaction: bool = False
+	outside: list[int] = field(default_factory=list)
+
+	def point(self, label: str) -> None:
+		moment, _, call = label.rpartition(" ")
+		if call == "erp.transaction":
+			self.in_transaction = moment in ("inside", "at the end of")
+		if not self.in_transaction:
+			self.outside.append(len(self.passed))
+		self.passed.append(label)
+		due = self.at is not None and len(self.passed) > self.at
+		if due and self.finished is None and not self.in_transaction:
+			self.finished = self.meanwhile()
+
+
+def finished_entries(stage: Stage) -> dict[str, Any]:
+	"""Every column of the entries that are done for good, and of their attempts: nothing of it may change, but
+	for the mark that nobody looked into what it sells: that is done when there is time."""
+	read = stage.sandbox.database.read
+	rows = read("select * from sync_log where state in ('Succeeded', 'Skipped')")
+	return {
+		row["name"]: (
+			dict(row) | {"to_count": 0},
+			*map(tuple, read("select * from attempts where entry = ?", row["name"])),
+		)
+		for row in rows
+	}
 
 
 class Watched:
@@ -78,6 +122,7 @@ class Watched:
 class Flow:
 	"""`before` is done undisturbed; what is due then is done under fire; `heal` mends the world afterwards.
 
+	`start` is what a person or the clock begins, under fire too; where it was cut off, it is begun again.
 	While a dead worker's entry waits for its lease to end, a later one may overtake it: `overtaken` is the same
 	situation with the events that way round, and where it ends is as right.
 	"""
@@ -85,6 +130,7 @@ class Flow:
 	name: str
 	before: Callable[[Stage], None]
 	heal: Callable[[Stage], None] = lambda stage: None
+	start: Callable[[Stage, World], None] = lambda stage, world: None
 	overtaken: Callable[[Stage], None] | None = None
 
 
@@ -184,6 +230,60 @@ def accept_again(stage: Stage) -> None:
 	stage.shop.refusing.clear()
 
 
+def catalog(stage: Stage) -> None:
+	"""The shop gets its products and prices from us, and has what there is."""
+	policy = CatalogPolicy(push_listings=True, push_prices=True)
+	stage.channel = stage.channel.model_copy(update={"catalog": policy})
+	stage.sandbox.state.save(stage.channel)
+	for sku in SKUS:
+		stage.sandbox.erp.set_price(sku, Decimal("33.33"))
+	stage.settle()
+
+
+def product_created(stage: Stage) -> None:
+	catalog(stage)
+	stage.sandbox.make_item("NEW")
+	stage.sandbox.make_listing(CHANNEL, "NEW")
+	stage.sandbox.set_stock("NEW", WAREHOUSE, Decimal(3))
+	stage.sandbox.erp.set_price("NEW", Decimal("5.00"))
+
+
+def product_renamed(stage: Stage) -> None:
+	catalog(stage)
+	stage.sandbox.erp.rename_item("PHONE", "A better phone")
+	stage.sandbox.erp.rename_item("CASE", "A better case")
+
+
+def price_changed(stage: Stage) -> None:
+	catalog(stage)
+	stage.sandbox.erp.set_price("PHONE", Decimal("29.90"))
+
+
+def listing_paused(stage: Stage) -> None:
+	catalog(stage)
+	stage.sandbox.erp.publish("PHONE", "Paused")
+
+
+def listing_delisted(stage: Stage) -> None:
+	catalog(stage)
+	stage.sandbox.erp.publish("PHONE", "Delisted")
+
+
+def partly_refused_catalog(stage: Stage) -> None:
+	catalog(stage)
+	stage.shop.refusing["PHONE"] = "being looked at"
+	for sku in ("PHONE", "CASE"):
+		stage.sandbox.erp.rename_item(sku, "New name")
+		stage.sandbox.erp.set_price(sku, Decimal("9.99"))
+
+
+def too_large(stage: Stage) -> None:
+	catalog(stage)
+	stage.shop.largest = 1
+	for sku in SKUS:
+		stage.sandbox.erp.set_price(sku, Decimal("8.88"))
+
+
 def outage(stage: Stage) -> None:
 	stage.shop.outage = True
 	stage.place(1, PHONE=2)
@@ -207,7 +307,36 @@ def make_item_and_retry(stage: Stage) -> None:
 		stage.sandbox.journal.requeue(row["name"])
 
 
+def _in_steps(stage: Stage) -> None:
+	stage.settle()
+	stage.items_per_entry = 2
+
+
+def resync(stage: Stage) -> None:
+	_in_steps(stage)
+	stage.shop.stock["CASE"] = stage.shop.told["CASE"] = Decimal(1)
+
+
+def start_resync(stage: Stage, world: World) -> None:
+	"""As every night: it joins one that is under way. What changes after its start is sent too."""
+	with world.erp.transaction():
+		queue_resync(world, stage.channel, STOCK, join=True)
+	stage.sandbox.erp.move_stock("PHONE", WAREHOUSE, Decimal(-7))
+
+
+def check_of_the_shop(stage: Stage) -> None:
+	_in_steps(stage)
+	stage.shop.add_product("STRANGE", stock=4)
+
+
+def start_check(stage: Stage, world: World) -> None:
+	with world.erp.transaction():
+		queue_check(world, stage.channel)
+
+
 FLOWS = (
+	Flow("resync", resync, start=start_resync),
+	Flow("check of the shop", check_of_the_shop, start=start_check),
 	Flow("new order", new_order),
 	Flow("two orders of a buyer", two_orders_of_a_buyer),
 	Flow("update", update),
@@ -223,9 +352,43 @@ FLOWS = (
 	Flow("shipment taken back", shipment_taken_back),
 	Flow("cancelled by hand", cancelled_by_hand),
 	Flow("partly refused batch", partly_refused_batch, accept_again),
+	Flow("product created", product_created),
+	Flow("product renamed", product_renamed),
+	Flow("price changed", price_changed),
+	Flow("listing paused", listing_paused),
+	Flow("listing delisted", listing_delisted),
+	Flow("partly refused catalog", partly_refused_catalog, accept_again),
+	Flow("too large", too_large),
 	Flow("outage", outage, end_of_outage),
 	Flow("unknown item", unknown_item, make_item_and_retry),
 )
+
+
+#: Where the flows of the catalog end: titles, prices, and what is hidden in the shop.
+CATALOG_SHOWN: dict[str, Callable[[dict[str, Any]], bool]] = {
+	"product created": lambda end: (
+		(end["shop titles"]["NEW"], end["shop products"]["NEW"], end["shop stock"]["NEW"])
+		== ("New", Decimal("5.00"), 3)
+	),
+	"product renamed": lambda end: (
+		(end["shop titles"]["PHONE"], end["shop titles"]["CASE"]) == ("A better phone", "A better case")
+	),
+	"price changed": lambda end: end["shop products"]["PHONE"] == Decimal("29.90"),
+	"listing paused": lambda end: end["shop hidden"] == {"PHONE"},
+	"listing delisted": lambda end: (
+		end["shop hidden"] == {"PHONE"} and end["listings"]["PHONE"]["pushed_listing"] is None
+	),
+	"partly refused catalog": lambda end: (
+		end["shop titles"]["PHONE"] == "New name" and end["shop products"]["PHONE"] == Decimal("9.99")
+	),
+	"too large": lambda end: set(end["shop products"].values()) == {Decimal("8.88")},
+}
+
+
+@pytest.mark.parametrize("name", CATALOG_SHOWN)
+def test_the_shop_shows_what_the_flow_is_for(name: str) -> None:
+	[flow] = [flow for flow in FLOWS if flow.name == name]
+	assert CATALOG_SHOWN[name](undisturbed(flow)[0])
 
 
 # --- the runs --------------------------------------------------------------------------------------------
@@ -245,15 +408,23 @@ def run(flow: Flow, killer: Killer) -> dict[str, Any]:
 		stage.close()
 
 
-def _under_fire(stage: Stage, flow: Flow, killer: Killer) -> None:
-	"""What is due, what is due after the first wait, and what is due when the world is mended."""
+def _under_fire(
+	stage: Stage, flow: Flow, killer: Killer, after_run: Callable[[], None] = lambda: None
+) -> None:
+	"""What is begun, what is due, what is due after the first wait, and what is due when the world is mended."""
 	disturbed = stage.disturbed(killer.wrap)
+	try:
+		disturbed.start(flow.start)
+	except Killed:
+		return flow.start(stage, stage.world())
 	try:
 		disturbed.deliver()
 		disturbed.run()
+		after_run()
 		flow.heal(stage)
 		stage.time += timedelta(hours=1)
 		disturbed.run()
+		after_run()
 	except Killed:
 		return
 
@@ -265,7 +436,7 @@ def undisturbed(flow: Flow) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 
 def undisturbed_overtaken(flow: Flow) -> dict[str, Any] | None:
-	return undisturbed(Flow(flow.name, flow.overtaken, flow.heal))[0] if flow.overtaken else None
+	return undisturbed(Flow(flow.name, flow.overtaken, flow.heal, flow.start))[0] if flow.overtaken else None
 
 
 def every_point() -> list[Any]:
@@ -282,6 +453,93 @@ def test_a_worker_killed_at_this_point_changes_nothing_in_the_end(flow: Flow, nu
 	after = run(flow, killer)
 	assert len(killer.passed) == number + 1, "it was killed there"
 	assert after == undisturbed(flow)[0] or after == undisturbed_overtaken(flow)
+
+
+# --- a worker that outlives its lease --------------------------------------------------------------------
+
+
+class Heirs:
+	"""The workers that take over what a sleeping one holds."""
+
+	def __init__(self, stage: Stage):
+		self._stage = stage
+		self._held: list[Entry] = []
+
+	def finish(self) -> dict[str, Any]:
+		"""They do all there is."""
+		self._stage.time += LEASE + timedelta(seconds=1)
+		self._stage.run()
+		return finished_entries(self._stage)
+
+	def begin(self) -> dict[str, Any]:
+		"""They claim all there is, and are not done when the first worker wakes up."""
+		self._stage.time += LEASE + timedelta(seconds=1)
+		world = self._stage.world()
+		while entry := world.journal.claim(world.now(), LEASE):
+			self._held.append(entry)
+		return finished_entries(self._stage)
+
+	def go_on(self) -> None:
+		"""What they had begun is still theirs, and they end it."""
+		held, self._held = self._held, []
+		for entry in held:
+			[row] = self._stage.sandbox.journal.entries(name=entry.name)
+			assert (row["state"], row["lease_token"]) == ("Running", entry.lease), "the heir's entry"
+			work_on(self._stage.world(), entry)
+
+
+def run_with_a_sleeper(
+	flow: Flow, sleeper: Sleeper, others: Callable[[Heirs], dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+	"""The snapshot at the end, and what is written of the entries that are done then."""
+	stage = Stage()
+	try:
+		flow.before(stage)
+		heirs = Heirs(stage)
+		sleeper.meanwhile = partial(others, heirs)
+		_under_fire(stage, flow, sleeper, heirs.go_on)
+		flow.heal(stage)
+		stage.time += LEASE + timedelta(seconds=1)
+		stage.settle()
+		return stage.snapshot(), finished_entries(stage)
+	finally:
+		stage.close()
+
+
+@cache
+def points_outside_transactions(flow: Flow) -> tuple[int, ...]:
+	sleeper = Sleeper()
+	run(flow, sleeper)
+	return tuple(sleeper.outside)
+
+
+def every_sleep() -> list[Any]:
+	return [
+		pytest.param(
+			flow, number, id=f"{flow.name}-{number}-{undisturbed(flow)[1][number]}".replace(" ", "_")
+		)
+		for flow in FLOWS
+		for number in points_outside_transactions(flow)
+	]
+
+
+@pytest.mark.parametrize("others", [Heirs.begin, Heirs.finish], ids=lambda others: others.__name__)
+@pytest.mark.parametrize(("flow", "number"), every_sleep())
+def test_a_worker_that_outlives_its_lease_here_changes_nothing_in_the_end(
+	flow: Flow, number: int, others: Callable[[Heirs], dict[str, Any]]
+) -> None:
+	sleeper = Sleeper(at=number)
+	after, entries = run_with_a_sleeper(flow, sleeper, others)
+	assert sleeper.finished is not None, "it slept there"
+	assert after == undisturbed(flow)[0] or after == undisturbed_overtaken(flow)
+	assert {name: entries[name] for name in sleeper.finished} == sleeper.finished, "finished only once"
+
+
+def test_another_worker_finishes_what_a_sleeper_had_claimed() -> None:
+	"""Else the test above would pass without a fence."""
+	sleeper = Sleeper(at=undisturbed(FLOWS[0])[1].index("after journal.claim"))
+	run_with_a_sleeper(FLOWS[0], sleeper, Heirs.finish)
+	assert sleeper.finished
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
@@ -301,8 +559,16 @@ def test_the_undisturbed_run_does_what_the_flow_is_for(flow: Flow) -> None:
 		"stock": 0,
 		"cancelled by hand": 0,
 		"partly refused batch": 0,
+		**dict.fromkeys(CATALOG_SHOWN, 0),
+		"resync": 0,
+		"check of the shop": 0,
 	}
 	assert len(live) == expected_orders.get(flow.name, 1)
+	if flow.name == "resync":
+		assert ("Stock", len(SKUS), 0, True) in end["walks"]
+	if flow.name == "check of the shop":
+		assert end["drifts"] == [("Unknown to Us", "STRANGE")]
+		assert end["checks"] == [(len(SKUS), 0, 1, True)]
 	assert all(end["shop told"][sku] == Decimal(end["pushed"][sku, None]) for sku in SKUS)
 	if flow.name != "refused cancellation":  # there the shop took back what the ERP says has left
 		assert all(end["shop stock"][sku] == end["shop told"][sku] for sku in SKUS)
@@ -316,8 +582,14 @@ def test_the_flows_pass_every_kind_of_call() -> None:
 		*("erp.transaction", "erp.exclusive", "erp.act_as", "erp.get_record", "erp.save_record"),
 		*("erp.create_customer", "erp.update_customer", "erp.ensure_contact", "erp.ensure_address"),
 		*("erp.find_items", "erp.create_sales_order", "erp.replace_sales_order", "erp.cancel_sales_order"),
-		*("erp.take_stock_changes", "erp.listed_items", "erp.stock_levels", "erp.save_pushed"),
+		*("erp.take_changes", "erp.listed_items", "erp.stock_levels", "erp.save_pushed"),
 		*("erp.save_push_errors", "erp.forget_pushed", "erp.get_shipment", "erp.get_order_change"),
 		*("state.get_circuit", "state.swap_circuit", "state.channel", "state.credentials"),
+		*("erp.count_listed", "erp.listed_after", "erp.save_shown", "erp.not_shown", "erp.save_drift"),
+		*("state.get_cursor", "state.set_cursor", "state.set_progress", "journal.supersede"),
+		*("journal.open_payloads", "connector.shown_stock"),
+		*("erp.listing_prices", "erp.listing_contents", "erp.save_pushed_prices"),
+		*("erp.save_pushed_listings", "erp.save_not_listed"),
+		*("connector.push_prices", "connector.push_listings"),
 		*("connector.push_stock", "connector.push_shipment", "connector.push_order_change"),
 	}

@@ -49,7 +49,9 @@ def test_a_signed_order_is_stored_and_a_repeat_is_known(stage: Stage, site: str)
 	first = request(site, "POST", path, headers, event.body)
 	again = request(site, "POST", path, headers, event.body)
 	assert (first[0], again[0]) == (200, 200)
-	assert json.loads(again[1]) == json.loads(first[1]) | {"duplicate": True}
+	stored, known = json.loads(first[1]), json.loads(again[1])
+	assert known == stored | {"duplicate": True, "received_at": known["received_at"]}
+	assert known["received_at"] > stored["received_at"]
 	[row] = stage.sandbox.journal.entries(direction="Inbound")
 	assert (row["name"], row["state"], row["external_id"]) == (json.loads(first[1])["log"], "Queued", "9001")
 
