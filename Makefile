@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 CHANNEL ?= custom
 
-.PHONY: help demo test test-unit test-site chaos bench lint format clean
+.PHONY: help demo test test-unit test-site chaos walk bench e2e lint format clean
 
 help:
 	@echo "make demo       200 orders through a simulated storefront and an embedded ERP (CHANNEL=custom SERVE=1)"
@@ -14,7 +14,9 @@ help:
 	@echo "make test-unit  pytest only"
 	@echo "make test-site  site tests of this checkout on a bench"
 	@echo "make chaos      500 orders over HTTP on a site while its processes are killed"
+	@echo "make walk       1,000 random stock documents on a site, a storefront that fails, every listing checked"
 	@echo "make bench      the budget table, on a site if a bench is found"
+	@echo "make e2e        orders, stock, prices and shipments between a Vendure shop and an ERP (Node 20; E2E_ERP=site)"
 	@echo "make lint       ruff, import contracts, DocTypes, hooks, packages"
 	@echo "make format     ruff format and safe fixes"
 	@echo "make clean      removes .venv and caches"
@@ -38,8 +40,14 @@ test-site: $(VENV)/.stamp
 chaos: $(VENV)/.stamp
 	@$(RUN) scripts/site_run.py chaos $(ARGS)
 
+walk: $(VENV)/.stamp
+	@$(RUN) scripts/site_run.py walk $(ARGS)
+
 bench: $(VENV)/.stamp
 	@$(RUN) scripts/site_run.py bench $(ARGS)
+
+e2e: $(VENV)/.stamp
+	@PYTHONPATH=. $(RUN) scripts/e2e.py
 
 lint: $(VENV)/.stamp
 	@$(RUN) -m ruff check .

@@ -1,7 +1,7 @@
 """Runs this checkout on a Frappe bench: site tests, chaos, measurements, or any Python file.
 
     site_run.py test [--if-found] [ARGUMENTS OF run-tests]
-    site_run.py chaos|bench [ARGUMENTS]
+    site_run.py chaos|bench|walk [ARGUMENTS]
     site_run.py exec FILE [ARGUMENTS]
     site_run.py prepare|services [--if-found]
 
@@ -29,7 +29,16 @@ from urllib.parse import urlparse
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = "commerce_bridge"
-NOT_COPIED = (".git", ".venv", "__pycache__", ".hypothesis", ".pytest_cache", ".ruff_cache", "*.egg-info")
+NOT_COPIED = (
+	".git",
+	".venv",
+	"build",
+	"__pycache__",
+	".hypothesis",
+	".pytest_cache",
+	".ruff_cache",
+	"*.egg-info",
+)
 
 
 def say(text: str) -> None:
@@ -305,6 +314,7 @@ def install_on_site(bench: Bench) -> None:
 	if APP in installed:
 		say(f"migrating {bench.site}")
 		bench.must("migrate", "--skip-search-index")
+		bench.must("execute", f"{APP}.install.after_install")  # what another checkout may not have had
 	else:
 		say(f"installing {APP} on {bench.site}")
 		bench.must("install-app", APP)
@@ -391,6 +401,7 @@ COMMANDS = {
 	"test": run_tests,
 	"chaos": lambda bench, arguments: run_here(bench, "scripts/chaos.py", arguments),
 	"bench": lambda bench, arguments: run_file(bench, "scripts/bench.py", arguments),
+	"walk": lambda bench, arguments: run_file(bench, "scripts/walk.py", arguments),
 	"exec": lambda bench, arguments: run_file(bench, arguments[0], arguments[1:]),
 	"prepare": run_prepare,
 	"services": run_services,

@@ -154,8 +154,8 @@ STATEMENTS = (
 	),
 	(
 		f"""INSERT INTO `tabChannel Listing grown` (name, creation, modified, owner, modified_by, channel, item_code,
-			sku, listing_key, enabled) SELECT CONCAT('grown', seq), {STANDARD}, %(channel)s,
-			CONCAT('CB-BENCH-OLD-', seq), CONCAT('CB-BENCH-OLD-', seq), SHA2(seq, 256), 1
+			sku, listing_key, publication) SELECT CONCAT('grown', seq), {STANDARD}, %(channel)s,
+			CONCAT('CB-BENCH-OLD-', seq), CONCAT('CB-BENCH-OLD-', seq), SHA2(seq, 256), 'Published'
 		FROM seq_0_to_{LISTINGS} WHERE seq BETWEEN %(start)s AND %(end)s""",
 		LISTINGS,
 	),

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import frappe
 
-from commerce_bridge.bridge import outbound
+from commerce_bridge.bridge import feeds
 from commerce_bridge.erpnext import channel_listing, stock_change, wake
 from tests.benchmark.shop import CHANNEL, Shop, insert, open_shop, queries, without_hooks
 from tests.benchmark.table import SAMPLES, Row, at_most, exactly, interleaved, timed
@@ -37,7 +37,7 @@ def _push(shop: Shop) -> list[Row]:
 	for item in items:
 		shop.storefront.add_product(item)
 	with shop.world.erp.transaction():
-		entry = outbound.stock_entry(shop.channel, outbound.STOCK, items)
+		entry = feeds.feed_entry(shop.channel, feeds.STOCK, feeds.STOCK.changed, items, "bench")
 		log = shop.world.journal.record([entry])[0].name
 	before = shop.transport.calls
 	shop.work()
