@@ -90,6 +90,8 @@ class Stock(Unbooked):
 		"""Where a listing has a level; of one that is delisted where the shop still shows some of it."""
 		if listing["publication"] != "Delisted":
 			return self._locations(channel) if is_in_shop(channel, listing) else {}
+		if channel.catalog.push_listings:  # then the product is taken down, with whatever is left of it
+			return {}
 		shown = self._database.read(
 			"select location_id from listing_levels where listing = ? and cast(last_pushed as real) > 0",
 			listing["name"],

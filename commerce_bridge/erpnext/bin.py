@@ -113,6 +113,8 @@ def _levels(channel: Channel, item_codes: Sequence[str], wanted: Callable[[Any],
 	if not item_codes:
 		return []
 	rows = frappe.db.sql(LISTINGS, (nowdate(), channel.name, tuple(set(item_codes))), as_dict=True)
+	if channel.catalog.push_listings:  # then the product is taken down, with whatever is left of it
+		rows = [row for row in rows if not _is_delisted(row)]
 	listings = list({row.name: row for row in rows if _is_delisted(row) or wanted(row)}.values())
 	if not listings:
 		return []

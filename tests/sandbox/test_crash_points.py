@@ -569,7 +569,8 @@ def test_the_undisturbed_run_does_what_the_flow_is_for(flow: Flow) -> None:
 	if flow.name == "check of the shop":
 		assert end["drifts"] == [("Unknown to Us", "STRANGE")]
 		assert end["checks"] == [(len(SKUS), 0, 1, True)]
-	assert all(end["shop told"][sku] == Decimal(end["pushed"][sku, None]) for sku in SKUS)
+	shown = [sku for sku in SKUS if (flow.name, sku) != ("listing delisted", "PHONE")]
+	assert all(end["shop told"][sku] == Decimal(end["pushed"][sku, None]) for sku in shown)
 	if flow.name != "refused cancellation":  # there the shop took back what the ERP says has left
 		assert all(end["shop stock"][sku] == end["shop told"][sku] for sku in SKUS)
 
