@@ -10,15 +10,22 @@ from typing import Any
 
 import frappe
 
-UNITS = """SELECT name, batch_no FROM `tabSerial No`
-	WHERE cb_sales_order = %s AND cb_sales_order_item = %s ORDER BY name"""
+#: Units of an order's row in the warehouse, less those that another entry of the row holds.
+UNITS = """SELECT unit.name, unit.batch_no FROM `tabSerial No` unit
+	WHERE unit.cb_sales_order = %(voucher_no)s AND unit.cb_sales_order_item = %(voucher_detail_no)s
+		AND unit.warehouse = %(warehouse)s AND NOT EXISTS (
+			SELECT 1 FROM `tabSerial and Batch Entry` held JOIN `tabStock Reservation Entry` other
+				ON other.name = held.parent AND held.parenttype = 'Stock Reservation Entry'
+			WHERE held.serial_no = unit.name AND other.docstatus = 1 AND other.name != %(name)s
+				AND held.delivered_qty < held.qty)
+	ORDER BY unit.name"""
 
 
 def before_submit(doc: Any, method: str | None = None) -> None:
 	"""Runs after ERPNext's own `before_submit`."""
 	if doc.voucher_type != "Sales Order" or not doc.has_serial_no:
 		return
-	units = frappe.db.sql(UNITS, (doc.voucher_no, doc.voucher_detail_no), as_dict=True)
+	units = frappe.db.sql(UNITS, doc.as_dict(), as_dict=True)
 	if not units:
 		return
 	doc.reservation_based_on = "Serial and Batch"

@@ -837,6 +837,21 @@ class TestOthersHaveIt(GradedCase):
 			self.till(self.serials[0], order.customer).run_method("before_validate")
 		self.till(self.serials[1], order.customer).run_method("before_validate")
 
+	def test_two_reservations_of_parts_take_two_units(self) -> None:
+		settings.change(self, "Stock Settings", enable_stock_reservation=1, auto_reserve_serial_and_batch=1)
+		order = self.booked(ONE, "e-11", wants(self.sku, 2))
+		part = {"sales_order_item": order.items[0].name, "qty_to_reserve": 1}
+		frappe.db.set_value("Sales Order Item", order.items[0].name, "reserve_stock", 1)
+		for _part in range(2):
+			doc = frappe.get_doc("Sales Order", order.name)
+			doc.create_stock_reservation_entries(
+				items_details=[{**part, "warehouse": order.items[0].warehouse}], notify=False
+			)
+		entries = frappe.get_all("Stock Reservation Entry", {"voucher_no": order.name}, pluck="name")
+		held = frappe.get_all("Serial and Batch Entry", {"parent": ("in", entries)}, pluck="serial_no")
+		promised = frappe.get_all("Serial No", {"cb_sales_order": order.name}, pluck="name")
+		self.assertEqual((len(entries), sorted(held)), (2, sorted(promised)))
+
 	def test_reserved_units_are_not_offered(self) -> None:
 		settings.change(self, "Stock Settings", enable_stock_reservation=1, auto_reserve_serial_and_batch=1)
 		order = self.by_hand(1)
