@@ -134,10 +134,10 @@ class TestStorefront(EntriesCase):
 	def test_an_import_leaves_a_summary(self) -> None:
 		self.shop.orders = [self.simple("c-4"), self.simple("c-5")]
 		polling.import_since(SHOP, "2026-01-01 00:00:00")
-		progress = channel_state.get_progress(SHOP)
-		self.assertEqual((progress["done"], progress["total"]), (2, 2))
-		self.assertEqual(progress["message"], "2 orders read, 2 of them new")
-		self.assertTrue(progress["finished"])
+		[progress] = channel_state.get_progress(SHOP)
+		self.assertEqual((progress.done, progress.total), (2, 2))
+		self.assertEqual(progress.message, "2 orders read, 2 of them new")
+		self.assertTrue(progress.finished)
 		self.assertIsNone(channel_state.get_cursor(SHOP, "orders"), "an import moves no cursor")
 		self.work()
 		self.assertEqual(self.fixture.documents("c-5"), 1)
@@ -145,9 +145,9 @@ class TestStorefront(EntriesCase):
 	def test_an_import_that_fails_says_why(self) -> None:
 		self.shop.secret = "whsec_" + "A" * 43 + "="
 		polling.import_since(SHOP, "2026-01-01 00:00:00")
-		progress = channel_state.get_progress(SHOP)
-		self.assertIn("401", progress["message"])
-		self.assertTrue(progress["finished"])
+		[progress] = channel_state.get_progress(SHOP)
+		self.assertIn("401", progress.message)
+		self.assertTrue(progress.finished)
 
 	def test_nothing_is_pushed_before_a_person_saw_what_would_change(self) -> None:
 		self.settings(first_push_confirmed=0)

@@ -94,6 +94,14 @@ class SiteFixture:
 				"default_country": "Germany",
 				"allowed_ips": "",
 				"owner_stock": "ERPNext",
+				"preorder": 0,
+				"push_listings": 0,
+				"push_prices": 0,
+				"compare_at_price_list": None,
+				"grade_factor": 1,
+				"catalog_fields": [],
+				"send_order_status": "Nothing",
+				"send_customers": "Nothing",
 				"taxes": [{"title": "*", "code": "", "rate": "", "account": self.tax_account}],
 				"shipping_methods": [
 					{"method": "*", "item": self.make_item("CB-SHIPPING", is_stock_item=False)}
