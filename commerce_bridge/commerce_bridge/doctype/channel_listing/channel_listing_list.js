@@ -41,6 +41,7 @@
 			.then(({ message }) => {
 				frappe.show_alert({ message: __("Listings changed: {0}", [message || 0]), indicator: "green" });
 				listview.clear_checked_items();
+				listview.last_args = null; // Frappe reads nothing again that it read within three seconds
 				listview.refresh();
 			});
 	}

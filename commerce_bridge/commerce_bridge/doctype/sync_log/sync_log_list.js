@@ -83,6 +83,7 @@
 			.call({ method: `commerce_bridge.api.${method}`, args, freeze: true })
 			.then(() => {
 				listview.clear_checked_items();
+				listview.last_args = null; // Frappe reads nothing again that it read within three seconds
 				listview.refresh();
 			});
 	}
