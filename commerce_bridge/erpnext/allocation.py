@@ -38,13 +38,15 @@ LOCKED = """SELECT name AS serial, item_code, status, warehouse, cb_grade AS gra
 		COALESCE(cb_refurbishment_status, '') AS refurbishment,
 		cb_sales_order AS sales_order, cb_sales_order_item AS sales_order_item
 	FROM `tabSerial No` FORCE INDEX (PRIMARY) WHERE name IN %s ORDER BY name FOR UPDATE"""
+#: A pool takes what is sold on its own last: somebody may be buying exactly this unit.
 CANDIDATES = f"""SELECT serial.name, serial.warehouse, serial.cb_grade AS grade, serial.cb_condition AS `condition`
 	FROM `tabSerial No` serial JOIN `tabItem` item ON item.name = serial.item_code
 	LEFT JOIN ({TAKEN}) taken ON taken.serial = serial.name AND taken.voucher != %(order)s
 	{serial_no.UNIT_JOINS} WHERE serial.item_code = %(item)s AND serial.warehouse = %(warehouse)s
 		AND taken.serial IS NULL AND {serial_no.FREE} AND (%(grade)s = '' OR serial.cb_grade = %(grade)s)
 		AND (%(condition)s = '' OR serial.cb_condition = %(condition)s)
-	ORDER BY serial.name IN %(first)s DESC, serial.name"""
+	ORDER BY serial.name IN %(first)s DESC, EXISTS (SELECT 1 FROM `tabChannel Listing` alone
+		WHERE alone.serial_no = serial.name AND alone.publication != 'Delisted'), serial.name"""
 WAREHOUSES = """SELECT leaf.name FROM `tabWarehouse` mapped
 	JOIN `tabWarehouse` leaf ON leaf.lft >= mapped.lft AND leaf.rgt <= mapped.rgt
 	WHERE mapped.name IN %s AND leaf.is_group = 0 AND leaf.disabled = 0 ORDER BY leaf.name"""

@@ -499,6 +499,13 @@ class TestBooking(GradedCase):
 		self.assertIn(order.name, message)
 		self.assertEqual(self.promised(*serials), [order.name, order.name, None])
 
+	def test_a_pool_takes_what_is_sold_on_its_own_last(self) -> None:
+		serials = self.receive(3)
+		self.unit_listing(TWO, serials[0])
+		self.listing(ONE, "POOL-LAST", grade="B", condition="Used")
+		order = self.booked(ONE, "last-1", wants("POOL-LAST", 2))
+		self.assertEqual(self.promised(*serials), [None, order.name, order.name])
+
 	def test_a_line_that_names_its_units_gets_them(self) -> None:
 		serials = self.receive(4, "B")
 		self.listing(ONE, "POOL-B", grade="B", condition="Used")
