@@ -730,7 +730,7 @@ class TestPointOfSale(AvailabilityCase):
 		return self.make("POS Invoice", items=[row], payments=[paid], disable_rounded_total=1, **values)
 
 	def consolidate_all(self) -> None:
-		waiting = {"docstatus": 1, "consolidated_invoice": ("is", "not set")}
+		waiting = {"docstatus": 1, "consolidated_invoice": ("is", "not set"), "customer": ("is", "set")}
 		fields = ["name as pos_invoice", "customer", "posting_date", "grand_total"]
 		for row in frappe.get_all("POS Invoice", waiting, fields):
 			self.consolidate([row])

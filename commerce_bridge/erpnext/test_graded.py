@@ -830,6 +830,7 @@ class TestOthersHaveIt(GradedCase):
 	def test_what_the_till_sold_is_gone_before_it_is_consolidated(self) -> None:
 		for serial, in_bundle in ((self.serials[0], True), (self.serials[1], False)):
 			doc = self.sold_at_the_till(serial, in_bundle)
+			self.addCleanup(frappe.db.commit)  # after the two deletions
 			self.addCleanup(frappe.db.delete, "POS Invoice", {"name": doc.name})
 			self.addCleanup(frappe.db.delete, "POS Invoice Item", {"parent": doc.name})
 			self.assertIn(doc.name, self.shown(ONE, f"U-{serial}", self.code)[1] or "")
