@@ -2,7 +2,8 @@
 
 A unit that is promised carries the order in `cb_sales_order` and the order's row in `cb_sales_order_item`, so that
 no other order gets it and no channel offers it; a delivery takes both away again. What is free is decided on the
-locked row, never on what the transaction saw before. Locks are taken in the order of the serial numbers.
+locked row, never on what the transaction saw before. Locks are taken in the order of the serial numbers. Units of a
+bundle's components carry the bundle's row.
 """
 
 from __future__ import annotations
@@ -79,9 +80,10 @@ class NotFree(Exception):
 
 @dataclass(slots=True)
 class Line:
-	"""A row of an order that needs single units."""
+	"""A row of an order that needs single units, or a component of the bundle it sells."""
 
 	row: Any
+	item_code: str
 	group: Group
 	identifier_type: str
 	need: int
@@ -91,6 +93,16 @@ class Line:
 	condition: str = ""
 	held: list[str] = field(default_factory=list)
 	taken: list[Any] = field(default_factory=list)
+	packed: Sequence[Any] = ()  # rows of the component
+
+	@property
+	def warehouse(self) -> str | None:
+		return (self.packed[0] if self.packed else self.row).warehouse
+
+	def move(self, warehouse: str) -> None:
+		"""The units are delivered from there."""
+		for row in self.packed or (self.row,):
+			row.warehouse = warehouse
 
 	@property
 	def missing(self) -> int:
@@ -107,6 +119,8 @@ class Line:
 def validate(doc: Any, method: str | None = None) -> None:
 	"""A channel's draft has its units already; an order a person typed gets them when it is submitted. Here, since
 	ERPNext reserves stock as soon as the order is submitted."""
+	if doc.get("cb_channel"):
+		_place(doc)
 	if doc.get("_action") == "submit" or doc.get("cb_channel"):
 		settle(doc)
 
@@ -160,19 +174,29 @@ def _is_submitted(doc: Any) -> bool:
 	return doc.docstatus == 1 and doc.get("_action") != "submit"
 
 
+def _place(doc: Any) -> None:
+	"""ERPNext leaves the warehouse of bundles' components empty in an amended order, and then reserves nothing."""
+	rows = {row.name: row for row in doc.items}
+	for part in doc.packed_items:
+		if not part.warehouse and part.parent_detail_docname in rows:
+			part.warehouse = rows[part.parent_detail_docname].warehouse
+
+
 # --- what the rows need ----------------------------------------------------------------------------------
 
 
 def _lines(doc: Any) -> list[Line]:
-	rows = [(row, item) for row in doc.items if (item := _item(row.item_code)) and item.has_serial_no]
-	names = tuple({row.cb_listing for row, _item in rows if row.get("cb_listing")})
+	rows = [(row, (row,)) for row in doc.items if _has_units(row.item_code)]
+	rows += _components(doc)
+	names = tuple({row.cb_listing for row, _parts in rows if row.get("cb_listing")})
 	listings = {each.name: each for each in frappe.db.sql(LISTINGS, (names,), as_dict=True)} if names else {}
 	found = []
-	for row, item in rows:
+	for row, parts in rows:
+		item = _item(parts[0].item_code)
 		listing = listings.get(row.get("cb_listing")) or frappe._dict()
 		by_hand = not doc.get("cb_channel") and not (row.get("cb_serial_no") or row.get("cb_grade"))
 		if not by_hand and (item.cb_recommerce or listing.serial_no or listing.grade):
-			found.append(_line(row, item, listing))
+			found.append(_line(row, item, listing) if parts[0] is row else _part(row, item, listing, parts))
 	return found
 
 
@@ -180,18 +204,31 @@ def _item(item_code: str) -> Any:
 	return frappe.get_cached_doc("Item", item_code) if item_code else None
 
 
+def _has_units(item_code: str) -> bool:
+	item = _item(item_code)
+	return bool(item and item.has_serial_no)
+
+
+def _components(doc: Any) -> list[tuple[Any, tuple[Any, ...]]]:
+	"""Rows that sell bundles, once for each component of which single units are sold, with that component's rows."""
+	rows = {row.name: row for row in doc.items}
+	found: dict[tuple[str, str], list[Any]] = defaultdict(list)
+	for part in doc.get("packed_items") or ():
+		graded = _has_units(part.item_code) and _item(part.item_code).cb_recommerce
+		if graded and part.parent_detail_docname in rows:
+			found[part.parent_detail_docname, part.item_code].append(part)
+	return [(rows[name], tuple(parts)) for (name, _item_code), parts in found.items()]
+
+
 def _line(row: Any, item: Any, listing: Any) -> Line:
-	place = frappe.get_cached_value("Item Group", item.item_group, ["lft", "rgt"], as_dict=True)
 	said = row.get(NAMED) or ([row.cb_serial_no] if row.get("cb_serial_no") else [])
-	gone = (decimal(row.get("delivered_qty")) + decimal(row.get("returned_qty"))) * decimal(
-		row.conversion_factor or 1
-	)
 	is_unit = bool(listing.serial_no)
 	return Line(
 		row=row,
-		group=Group(item.item_group, place.lft, place.rgt),
+		item_code=item.name,
+		group=_group(item),
 		identifier_type=item.get("cb_identifier_type") or "",
-		need=max(int(decimal(row.stock_qty) - gone), 0),
+		need=max(int(decimal(row.stock_qty) - _gone(row)), 0),
 		named=(listing.serial_no,) if is_unit else tuple(dict.fromkeys(said)),
 		is_unit=is_unit,
 		grade=row.get("cb_grade") or "",
@@ -199,14 +236,47 @@ def _line(row: Any, item: Any, listing: Any) -> Line:
 	)
 
 
+def _part(row: Any, item: Any, listing: Any, packed: Sequence[Any]) -> Line:
+	"""Of the serial numbers a line names, a component has those of its item."""
+	said = row.get(NAMED) or ([row.cb_serial_no] if row.get("cb_serial_no") else [])
+	sold = decimal(row.stock_qty)
+	share = (sold - _gone(row)) / sold if sold else sold
+	return Line(
+		row=row,
+		item_code=item.name,
+		group=_group(item),
+		identifier_type=item.get("cb_identifier_type") or "",
+		need=max(int(sum(decimal(part.qty) for part in packed) * share), 0),
+		named=tuple(
+			name for name in dict.fromkeys(said) if _cached("Serial No", name, "item_code") == item.name
+		),
+		grade=row.get("cb_grade") or listing.grade or "",
+		condition=listing.condition or "",
+		packed=packed,
+	)
+
+
+def _group(item: Any) -> Group:
+	place = frappe.get_cached_value("Item Group", item.item_group, ["lft", "rgt"], as_dict=True)
+	return Group(item.item_group, place.lft, place.rgt)
+
+
+def _gone(row: Any) -> Decimal:
+	"""What was delivered of a row, in stock UOM."""
+	quantity = decimal(row.get("delivered_qty")) + decimal(row.get("returned_qty"))
+	return quantity * decimal(row.conversion_factor or 1)
+
+
 def _keep(lines: Sequence[Line], held: Iterable[Any]) -> list[str]:
 	"""Shares out what the order has already; returns what is too much."""
-	by_row: dict[str, list[str]] = defaultdict(list)
+	by_row: dict[tuple[str, str], list[str]] = defaultdict(list)
 	for unit in held:
-		by_row[unit.cb_sales_order_item].append(unit.name)
+		by_row[unit.cb_sales_order_item, unit.item_code].append(unit.name)
 	surplus = []
 	for line in lines:
-		mine = sorted(by_row.pop(line.row.name, []), key=lambda name: (name not in line.named, name))
+		mine = sorted(
+			by_row.pop((line.row.name, line.item_code), []), key=lambda name: (name not in line.named, name)
+		)
 		line.held, rest = mine[: line.need], mine[line.need :]
 		surplus += rest
 	return surplus + [name for names in by_row.values() for name in names]
@@ -234,8 +304,8 @@ def _count(doc: Any, lines: Sequence[Line], stock: Stock, surplus: Iterable[str]
 		return
 	warehouses = {unit.warehouse for unit in stock.units.values()} | set(_warehouses(doc))
 	values = {
-		"items": tuple({line.row.item_code for line in short}),
-		"warehouses": tuple({*warehouses, *(line.row.warehouse for line in short)} - {None}) or ("",),
+		"items": tuple({line.item_code for line in short}),
+		"warehouses": tuple({*warehouses, *(line.warehouse for line in short)} - {None}) or ("",),
 		"preorder": 0,
 	}
 	for item, warehouse, quantity in frappe.db.sql(BOOKED, values):
@@ -258,20 +328,20 @@ def _take(doc: Any, line: Line, stock: Stock, rules: Rules | None) -> None:
 	named = [name for name in line.named if name not in line.held]
 	if len(named) > line.missing or (line.is_unit and line.need > 1):
 		raise NotFree(
-			f"{line.need} of {line.row.item_code} are ordered, but {', '.join(line.named)} "
+			f"{line.need} of {line.item_code} are ordered, but {', '.join(line.named)} "
 			f"{'is one unit' if len(line.named) == 1 else 'are named'}"
 		)
 	for name in named:
 		line.taken.append(_exactly(doc, line, name, stock, rules))
 	if line.missing:
 		_from_pool(doc, line, stock, rules)
-	stock.left[line.row.item_code, line.row.warehouse] -= len(line.taken)
+	stock.left[line.item_code, line.warehouse] -= len(line.taken)
 
 
 def _exactly(doc: Any, line: Line, name: str, stock: Stock, rules: Rules | None) -> Any:
 	unit = stock.units.get(name)
-	if unit is None or unit.item_code != line.row.item_code:
-		raise NotFree(f"There is no Serial No {name} of item {line.row.item_code}")
+	if unit is None or unit.item_code != line.item_code:
+		raise NotFree(f"There is no Serial No {name} of item {line.item_code}")
 	reason = _why_not(doc, line, unit, rules) or stock.taken.get(name)
 	if not reason and stock.left[unit.item_code, unit.warehouse] <= len(line.taken):
 		reason = f"all of {unit.item_code} in {unit.warehouse} are reserved by documents that name no unit"
@@ -279,12 +349,12 @@ def _exactly(doc: Any, line: Line, name: str, stock: Stock, rules: Rules | None)
 		raise NotFree(f"Serial No {name} is not free: {reason}{_sold_before(doc, unit)}")
 	if line.grade and _rank(unit.grade) > _rank(line.grade):
 		raise NotFree(f"Serial No {name} was sold as grade {line.grade}, but has grade {unit.grade} now")
-	if unit.warehouse != line.row.warehouse:
+	if unit.warehouse != line.warehouse:
 		if _is_submitted(doc):
-			raise NotFree(f"Serial No {name} is in {unit.warehouse}, not in {line.row.warehouse}")
+			raise NotFree(f"Serial No {name} is in {unit.warehouse}, not in {line.warehouse}")
 		if doc.get("cb_channel") and unit.warehouse not in _warehouses(doc):
 			raise NotFree(f"Serial No {name} is in {unit.warehouse}, which the channel does not sell from")
-		line.row.warehouse = unit.warehouse
+		line.move(unit.warehouse)
 	return unit
 
 
@@ -295,23 +365,21 @@ def _from_pool(doc: Any, line: Line, stock: Stock, rules: Rules | None) -> None:
 		line.taken = [*fixed]
 		_from_warehouse(doc, line, warehouse, stock, rules)
 		if not line.missing:
-			line.row.warehouse = warehouse
+			line.move(warehouse)
 			return
 		most = max(most, len(line.taken) + len(line.held))
 	grade = f" in grade {line.grade}" if line.grade else ""
-	raise NotFree(
-		f"{line.need} of {line.row.item_code}{grade} are ordered, {most} are free{_holders(doc, line)}"
-	)
+	raise NotFree(f"{line.need} of {line.item_code}{grade} are ordered, {most} are free{_holders(doc, line)}")
 
 
 def _pool_warehouses(doc: Any, line: Line) -> list[str]:
 	if line.held or line.taken or _is_submitted(doc):
-		return [line.row.warehouse]
-	return list(dict.fromkeys([line.row.warehouse, *_warehouses(doc)]))
+		return [line.warehouse]
+	return list(dict.fromkeys([line.warehouse, *_warehouses(doc)]))
 
 
 def _from_warehouse(doc: Any, line: Line, warehouse: str, stock: Stock, rules: Rules | None) -> None:
-	left = stock.left[line.row.item_code, warehouse]
+	left = stock.left[line.item_code, warehouse]
 	rest = _candidates(doc, line, warehouse, rules)
 	while line.missing and rest:
 		count = line.missing + SPARE
@@ -329,8 +397,8 @@ def _from_warehouse(doc: Any, line: Line, warehouse: str, stock: Stock, rules: R
 def _candidates(doc: Any, line: Line, warehouse: str, rules: Rules | None) -> list[str]:
 	"""Serial numbers that looked free when the transaction began."""
 	values = {
-		"item": line.row.item_code,
-		"items": (line.row.item_code,),
+		"item": line.item_code,
+		"items": (line.item_code,),
 		"order": doc.name or "",
 		"warehouse": warehouse,
 		"grade": line.grade,
@@ -402,9 +470,9 @@ def _write(doc: Any, lines: Sequence[Line]) -> None:
 		if line.taken:
 			taken = tuple(unit.serial for unit in line.taken)
 			_promise(taken, doc.name, line.row.name)
-			changed[line.row.item_code] = True
+			changed[line.item_code] = True
 			_show(taken, SOLD.format(doc.name))
-		if line.need:
+		if line.need and not line.packed:
 			_tell_row(doc, line)
 	serial_no.note(changed, doc.doctype, doc.name, KINDS)
 
@@ -477,7 +545,7 @@ def _sold_before(doc: Any, unit: Any) -> str:
 
 
 def _holders(doc: Any, line: Line) -> str:
-	values = {"item": line.row.item_code, "grade": line.grade, "order": doc.name}
+	values = {"item": line.item_code, "grade": line.grade, "order": doc.name}
 	found = frappe.db.sql(HOLDERS, values, pluck=True)
 	return f" (others are sold by Sales Order {', '.join(found)})" if found else ""
 
@@ -500,7 +568,7 @@ def _alternatives(doc: Any, line: Line, channel: Any) -> list[str]:
 	grade = line.grade or next((_cached("Serial No", name, "cb_grade") for name in line.named), "")
 	values = {
 		"channel": channel.name,
-		"item": line.row.item_code,
+		"item": line.item_code,
 		"lost": line.named or ("\x1f",),
 		"rank": _rank(grade) or 10**6,
 		"limit": LOOKED_AT,

@@ -32,7 +32,7 @@ from commerce_bridge.erpnext.channel_settings import decimal
 #: One row for each level that was pushed, and one for a listing without any; of what is delisted only levels that
 #: the shop still shows. A variant has its template's UOMs.
 LISTINGS = f"""SELECT listing.name, listing.item_code, listing.sku, listing.product_id, listing.variant_id,
-		listing.publication, listing.uom, listing.serial_no, listing.grade, listing.pushed_listing,
+		listing.stock_id, listing.publication, listing.uom, listing.serial_no, listing.grade, listing.pushed_listing,
 		item.stock_uom, item.is_stock_item, item.has_variants, item.cb_recommerce, item.disabled,
 		item.end_of_life > '1900-01-01' AND item.end_of_life <= %s AS ended,
 		{channel_listing.UOM_FACTOR} AS factor,
@@ -47,13 +47,13 @@ LISTINGS = f"""SELECT listing.name, listing.item_code, listing.sku, listing.prod
 #: Leaf warehouses of mapped ones, and parts of bundles. A warehouse is not offered if it, or a group above it, is
 #: there for something else than selling.
 PARTS = """SELECT 'Warehouse' AS kind, mapped.name AS whole, leaf.name AS part, 1 AS quantity, 0 AS disabled,
-		1 AS is_stock_item, 0 AS is_bundle
+		1 AS is_stock_item, 0 AS is_bundle, 0 AS is_graded
 	FROM `tabWarehouse` mapped JOIN `tabWarehouse` leaf ON leaf.lft >= mapped.lft AND leaf.rgt <= mapped.rgt
 	WHERE mapped.name IN %(mapped)s AND leaf.is_group = 0 AND leaf.disabled = 0 AND NOT EXISTS (
 		SELECT 1 FROM `tabWarehouse` above WHERE above.lft <= leaf.lft AND above.rgt >= leaf.rgt
 			AND COALESCE(above.cb_purpose, '') NOT IN ('', 'Sellable'))
 	UNION ALL SELECT 'Product Bundle', bundle.new_item_code, component.item_code, component.qty, bundle.disabled,
-		item.is_stock_item, nested.name IS NOT NULL
+		item.is_stock_item, nested.name IS NOT NULL, item.has_serial_no = 1 AND item.cb_recommerce = 1
 	FROM `tabProduct Bundle` bundle JOIN `tabProduct Bundle Item` component ON component.parent = bundle.name
 	JOIN `tabItem` item ON item.name = component.item_code
 	LEFT JOIN `tabProduct Bundle` nested ON nested.new_item_code = item.name AND nested.disabled = 0
@@ -72,6 +72,7 @@ class Bundle:
 	parts: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 	disabled: bool = False
 	nested: str | None = None  # a part that is a bundle itself
+	has_graded: bool = False  # a part of which single units are sold
 
 
 @dataclass(slots=True)
@@ -124,7 +125,7 @@ def _levels(channel: Channel, item_codes: Sequence[str], wanted: Callable[[Any],
 	for row in filter(_is_delisted, rows):
 		still_shown[row.name][row.location_id or None] = ()
 	available, locations = _availability(channel, {listing.item_code for listing in listings})
-	graded = [row for row in listings if row.serial_no or row.grade or row.cb_recommerce]
+	graded = [row for row in listings if _is_graded(row, available.bundles.get(row.item_code))]
 	offers = serial_no.offered(channel, graded, locations) if graded else {}
 	return [
 		_level(channel, listing, location, warehouses, available, offers, pushed)
@@ -132,6 +133,12 @@ def _levels(channel: Channel, item_codes: Sequence[str], wanted: Callable[[Any],
 		if _has_level(listing, available.bundles.get(listing.item_code), ever_pushed)
 		for location, warehouses in still_shown.get(listing.name, locations).items()
 	]
+
+
+def _is_graded(listing: Any, bundle: Bundle | None) -> bool:
+	if bundle and bundle.has_graded:
+		return True
+	return bool(listing.serial_no or listing.grade or listing.cb_recommerce)
 
 
 def _is_delisted(listing: Any) -> bool:
@@ -157,10 +164,12 @@ def _level(
 	pushed: Mapping[tuple[str, str], Any],
 ) -> ListingLevel:
 	known = pushed.get((listing.name, location or ""))
+	last_pushed = None if known is None else decimal(known)
 	reason = _why_not(listing, available.bundles.get(listing.item_code))
 	quantity = ZERO if reason else available.of(listing.item_code, warehouses)
 	if not reason and (listing.name, location) in offers:
-		quantity, reason = offers[listing.name, location]
+		most, reason = offers[listing.name, location]
+		quantity = min(quantity, most)  # the other components of a bundle count as well
 	level = StockLevel(
 		listing=listing.name,
 		item_code=listing.item_code,
@@ -168,9 +177,11 @@ def _level(
 		product_id=listing.product_id or None,
 		variant_id=listing.variant_id or None,
 		location_id=location,
+		stock_id=listing.stock_id or None,
 		quantity=offered(_policy(channel, listing), quantity, _factor(listing) or Decimal(1)),
+		expected=last_pushed,
 	)
-	return ListingLevel(level, None if known is None else decimal(known), reason)
+	return ListingLevel(level, last_pushed, reason)
 
 
 def _policy(channel: Channel, listing: Any) -> StockPolicy:
@@ -243,6 +254,7 @@ def _bundles(parts: Sequence[Any]) -> dict[str, Bundle]:
 			bundle.nested = bundle.nested or row.part
 		elif row.is_stock_item and row.quantity:
 			bundle.parts[row.part] += decimal(row.quantity)
+			bundle.has_graded = bundle.has_graded or bool(row.is_graded)
 	return dict(bundles)
 
 

@@ -22,11 +22,15 @@ ROWS = """SELECT map.item_group, map.`condition`, map.grade, map.outbound_code, 
 	FROM `tabChannel Grade Map` map LEFT JOIN `tabItem Group` grp ON grp.name = map.item_group
 	WHERE map.channel = %s"""
 GROUPS = "SELECT name, lft, rgt FROM `tabItem Group` WHERE name IN %s"
-#: Listed items that a row, or a grade, can concern: used goods, and whatever is listed by grade or by unit.
+#: Listed items that a row, or a grade, can concern: used goods, bundles of them, and whatever is listed by grade or
+#: by unit.
 GRADED = """SELECT DISTINCT listing.item_code FROM `tabChannel Listing` listing
 	JOIN `tabItem` item ON item.name = listing.item_code
 	WHERE listing.publication != 'Delisted' AND (item.cb_recommerce = 1
-		OR COALESCE(listing.grade, '') != '' OR COALESCE(listing.serial_no, '') != '')"""
+		OR COALESCE(listing.grade, '') != '' OR COALESCE(listing.serial_no, '') != '' OR listing.item_code IN (
+			SELECT bundle.new_item_code FROM `tabProduct Bundle` bundle
+			JOIN `tabProduct Bundle Item` part ON part.parent = bundle.name
+			JOIN `tabItem` component ON component.name = part.item_code WHERE component.cb_recommerce = 1))"""
 KINDS: tuple[Kind, ...] = ("stock", "price", "listing")
 AT_ONCE = 1000
 Key = tuple[str, str | None, str | None]

@@ -9,7 +9,7 @@ from typing import Any
 import frappe
 from erpnext.selling.doctype.sales_order.sales_order import create_pick_list
 
-PROMISED = """SELECT name, warehouse, cb_sales_order_item FROM `tabSerial No`
+PROMISED = """SELECT name, item_code, warehouse, cb_sales_order_item FROM `tabSerial No`
 	WHERE cb_sales_order IN %s AND cb_sales_order_item IN %s ORDER BY name"""
 
 
@@ -27,15 +27,16 @@ def before_save(doc: Any, method: str | None = None) -> None:
 	rows = defaultdict(list)
 	for row in doc.locations:
 		if row.sales_order and row.sales_order_item:
-			rows[row.sales_order_item].append(row)
+			rows[row.sales_order_item, row.item_code].append(row)
 	if not rows:
 		return
 	orders = tuple({row.sales_order for row in doc.locations if row.sales_order})
 	units = defaultdict(list)
-	for unit in frappe.db.sql(PROMISED, (orders, tuple(rows)), as_dict=True):
-		units[unit.cb_sales_order_item].append(unit)
-	for line, promised in units.items():
-		_pick(doc, rows[line], promised)
+	lines = tuple({line for line, _item in rows})
+	for unit in frappe.db.sql(PROMISED, (orders, lines), as_dict=True):
+		units[unit.cb_sales_order_item, unit.item_code].append(unit)
+	for line in units.keys() & rows.keys():  # a component of a bundle has rows and units of its own
+		_pick(doc, rows[line], units[line])
 
 
 def _pick(doc: Any, rows: list[Any], units: list[Any]) -> None:

@@ -631,6 +631,8 @@ class TestWholeChannels(AvailabilityCase):
 		self.fixture.make_channel(SHOP)
 
 	def test_its_price_list_is_disabled(self) -> None:
+		self.addCleanup(frappe.db.commit)
+		self.addCleanup(self.save, "Price List", "Standard Selling", enabled=1)
 		for enabled in (0, 1):
 			stamped = self.stamped(lambda: self.save("Price List", "Standard Selling", enabled=enabled))  # noqa: B023
 			self.assertEqual(stamped, {"price", "listing"})
@@ -644,15 +646,61 @@ class TestWholeChannels(AvailabilityCase):
 		self.save("Item Group", "CB Moving", parent_item_group="Products")
 		frappe.db.delete("Channel Grade Map", {"channel": SHOP})
 		move = lambda to: lambda: self.save("Item Group", "CB Moving", parent_item_group=to)  # noqa: E731
-		self.assertEqual(self.stamped(move("CB Moved To")), set())
+		self.assertEqual(self.stamped(move("CB Moved To")), set(), "no map of this channel names a group")
 		grade = frappe.get_all("Condition Grade", pluck="name", limit=1)[0]
 		row = {"doctype": "Channel Grade Map", "channel": SHOP, "item_group": "Products", "grade": grade}
 		made = frappe.get_doc({**row, "outbound_code": "X"}).insert()
 		try:
 			self.assertEqual(self.stamped(move("Products")), {"stock", "listing"})
+			self.assertEqual(self.stamped(move("Products")), set(), "it stood there already")
 		finally:
 			made.delete()
 			frappe.db.commit()
+
+	def price_list(self) -> str:
+		name = f"CB List {frappe.generate_hash(length=6)}"
+		values = {"doctype": "Price List", "price_list_name": name, "selling": 1, "enabled": 1}
+		frappe.get_doc({**values, "currency": self.fixture.currency}).insert()
+		frappe.db.commit()
+		return name
+
+	def test_the_currency_of_a_list_it_shows(self) -> None:
+		name = self.price_list()
+		change = lambda currency: lambda: self.save("Price List", name, currency=currency)  # noqa: E731
+		self.assertEqual(self.stamped(change("USD")), set(), "of a list it does not use")
+		self.addCleanup(self.fixture.make_channel, SHOP)
+		for used in ("price_list", "compare_at_price_list"):
+			change(self.fixture.currency)()
+			self.fixture.make_channel(SHOP, **{used: name})
+			other = "EUR" if self.fixture.currency == "USD" else "USD"
+			self.assertEqual(self.stamped(change(other)), {"price", "listing"}, used)
+			change(self.fixture.currency)()
+			self.fixture.make_channel(SHOP)
+
+	def test_its_price_list_is_renamed(self) -> None:
+		name, renamed = self.price_list(), f"CB List {frappe.generate_hash(length=6)}"
+		rename = lambda old, new: lambda: frappe.rename_doc("Price List", old, new)  # noqa: E731
+		self.assertEqual(self.stamped(rename(name, f"{name} Unused")), set())
+		self.fixture.make_channel(SHOP, price_list=f"{name} Unused")
+		self.addCleanup(self.fixture.make_channel, SHOP, price_list="Standard Selling")
+		self.assertEqual(channel_settings.load(SHOP).channel.price_list, f"{name} Unused")
+		self.assertEqual(self.stamped(rename(f"{name} Unused", renamed)), {"price", "listing"})
+		self.assertEqual(channel_settings.load(SHOP).channel.price_list, renamed)
+
+	def test_an_item_group_of_its_goods_is_renamed(self) -> None:
+		"""Its name is a part of what is sent; the channel has no grade map."""
+		frappe.db.delete("Channel Grade Map", {"channel": SHOP})
+		old, new = (f"CB Named {frappe.generate_hash(length=6)}" for _each in range(2))
+		group = {"doctype": "Item Group", "item_group_name": old, "parent_item_group": "Products"}
+		frappe.get_doc(group).insert()
+		rename = lambda old, new: lambda: frappe.rename_doc("Item Group", old, new)  # noqa: E731
+		self.assertEqual(self.stamped(rename(old, f"{old} Unused")), set())
+		before = frappe.db.get_value("Item", CASE, "item_group")
+		self.addCleanup(frappe.db.commit)
+		self.addCleanup(frappe.db.set_value, "Item", CASE, "item_group", before)
+		frappe.db.set_value("Item", CASE, "item_group", f"{old} Unused")
+		self.assertEqual(self.stamped(rename(f"{old} Unused", new)), {"stock", "listing"})
+		self.assertEqual(frappe.db.get_value("Item", CASE, "item_group"), new)
 
 	def test_an_end_of_life_that_comes(self) -> None:
 		for day, kinds in ((nowdate(), ["listing", "stock"]), (add_days(nowdate(), 1), [])):

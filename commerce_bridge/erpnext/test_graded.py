@@ -16,7 +16,7 @@ from erpnext.stock.doctype.pick_list.pick_list import create_delivery_note
 
 from commerce_bridge.bridge import unbooked, worker
 from commerce_bridge.bridge.protocols import NewEntry
-from commerce_bridge.erpnext import bin, catalog, channel_grade_map, serial_no, site
+from commerce_bridge.erpnext import bin, catalog, channel_grade_map, serial_no, site, unit_delivery
 from commerce_bridge.erpnext.test_orders import START, line
 from commerce_bridge.tests import processes, settings
 from commerce_bridge.tests.base import SiteTestCase
@@ -779,8 +779,9 @@ class TestOthersHaveIt(GradedCase):
 
 	def by_hand(self, quantity: int, **values: Any) -> Any:
 		"""An order somebody types: it names neither grade nor unit."""
-		customer = self.booked(ONE, "hand-buyer", wants(self.sku)).customer
-		frappe.get_doc("Sales Order", {"customer": customer, "docstatus": 1}).cancel()
+		buyer = f"hand-buyer-{frappe.generate_hash(length=8)}"
+		customer = self.booked(ONE, buyer, wants(self.sku)).customer
+		frappe.get_doc("Sales Order", {"cb_external_id": buyer, "docstatus": 1}).cancel()
 		row = {"item_code": self.code, "qty": quantity, "rate": 90, "warehouse": self.fixture.warehouse}
 		row["delivery_date"] = frappe.utils.nowdate()
 		doc = {"doctype": "Sales Order", "customer": customer, "company": self.fixture.company, **values}
@@ -803,6 +804,89 @@ class TestOthersHaveIt(GradedCase):
 		frappe.db.commit()
 		self.assertEqual(self.offers(), [3, 1, 1, 1])
 		self.booked(ONE, "hand-4", wants(self.sku, 3))
+
+	def test_two_pools_and_units_together_offer_no_more_than_the_bin_leaves(self) -> None:
+		"""3 of grade B, each on its own and in the pool, 4 of grade A: an order somebody types takes 5 of the 7."""
+		self.receive(4, "A", item=self.code)
+		self.listing(ONE, f"A-{self.code}", item=self.code, grade="A")
+		self.listing(ONE, f"ALL-{self.code}", item=self.code)
+		skus = [f"A-{self.code}", self.sku, f"ALL-{self.code}", *(f"U-{name}" for name in self.serials)]
+		offers = lambda: [self.shown(ONE, sku, self.code)[0] for sku in skus]  # noqa: E731
+		self.assertEqual(offers(), [4, 3, 7, 1, 1, 1])
+		order = self.by_hand(2)
+		self.assertEqual(offers(), [2, 3, 5, 1, 1, 1], "the pool with most units gives way")
+		more = self.by_hand(3)
+		self.assertEqual(offers(), [0, 2, 2, 1, 1, 0], "units that are sold on their own are the last")
+		with self.world.erp.transaction():
+			self.world.journal.record([self.entry(ONE, "both-1", wants(f"ALL-{self.code}"))])
+		unbooked.count_all(self.world)
+		self.assertEqual(offers(), [0, 1, 1, 1, 0, 0], "what waits in the Sync Log counts too")
+		while worker.run_once(self.world):
+			continue
+		self.assertEqual(offers(), [0, 1, 1, 1, 0, 0])
+		for each in (order, more):
+			frappe.get_doc("Sales Order", each.name).cancel()
+		frappe.db.commit()
+		self.assertEqual(sum(offers()[:2]), 6)
+
+	def test_what_is_paused_takes_no_share(self) -> None:
+		self.receive(4, "A", item=self.code)
+		self.listing(ONE, f"A-{self.code}", item=self.code, grade="A")
+		alone = {"channel": ONE, "item_code": self.code, "serial_no": ("is", "set")}
+		frappe.db.set_value("Channel Listing", alone, "publication", "Paused")
+		frappe.db.commit()
+		self.by_hand(4)
+		offers = lambda: [self.shown(ONE, sku, self.code) for sku in (f"A-{self.code}", self.sku)]  # noqa: E731
+		self.assertEqual(offers(), [(2, None), (1, None)])
+		frappe.db.set_value("Channel Listing", {"sku": f"A-{self.code}"}, "publication", "Paused")
+		frappe.db.commit()
+		self.assertEqual(offers(), [(0, "Paused"), (3, None)])
+
+	def wait(self, sku: str, quantity: int) -> None:
+		"""A storefront sold it, and nobody books it."""
+		with self.world.erp.transaction():
+			self.world.journal.record([self.entry(ONE, f"wait-{self.code}", wants(sku, quantity))])
+		unbooked.count_all(self.world)
+
+	def test_what_waits_is_taken_from_the_pool_it_was_sold_from(self) -> None:
+		self.receive(4, "A", item=self.code)
+		self.listing(ONE, f"A-{self.code}", item=self.code, grade="A")
+		alone = {"channel": ONE, "item_code": self.code, "serial_no": ("is", "set")}
+		frappe.db.set_value("Channel Listing", alone, "publication", "Paused")
+		frappe.db.commit()
+		self.wait(f"A-{self.code}", 2)
+		offers = [self.shown(ONE, sku, self.code)[0] for sku in (f"A-{self.code}", self.sku)]
+		self.assertEqual(offers, [2, 3])
+
+	def test_what_waits_and_was_sold_by_no_listing_counts_too(self) -> None:
+		self.wait(self.code, 1)
+		self.assertEqual(self.offers(), [2, 1, 1, 0])
+
+	def shelve(self, *serials: str) -> None:
+		"""The channel sells from a second warehouse too, and these are there."""
+		shelf = self.warehouse("CB Second Shelf", "Sellable")
+		rows = [{"warehouse": self.fixture.warehouse}, {"warehouse": shelf}]
+		self.channels[ONE] = self.fixture.make_channel(ONE, warehouses=rows)
+		self.addCleanup(self.fixture.make_channel, ONE, warehouses=[])
+		row = {"item_code": self.code, "qty": len(serials), "t_warehouse": shelf}
+		row |= {"s_warehouse": self.fixture.warehouse, "serial_no": "\n".join(serials)}
+		entry = {"doctype": "Stock Entry", "stock_entry_type": "Material Transfer"}
+		entry |= {"company": self.fixture.company, "items": [{**row, "use_serial_batch_fields": 1}]}
+		frappe.get_doc(entry).insert().submit()
+		frappe.db.commit()
+
+	def test_what_one_warehouse_leaves_is_not_offered_from_another(self) -> None:
+		self.shelve(self.serials[2])
+		self.by_hand(2)
+		self.assertEqual(self.offers(), [1, 0, 0, 1])
+
+	def test_an_order_for_more_than_its_warehouse_has_takes_from_the_others(self) -> None:
+		[better] = self.receive(1, "A", item=self.code)
+		self.listing(ONE, f"A-{self.code}", item=self.code, grade="A")
+		self.shelve(self.serials[1], better)
+		self.by_hand(3)
+		self.assertEqual(self.offers(), [1, 0, 1, 0])
+		self.assertEqual(self.shown(ONE, f"A-{self.code}", self.code), (0, None))
 
 	def till(self, serial: str, customer: str) -> Any:
 		row = {"item_code": self.code, "qty": 1, "warehouse": self.fixture.warehouse, "serial_no": serial}
@@ -844,6 +928,28 @@ class TestOthersHaveIt(GradedCase):
 		with self.assertRaisesRegex(frappe.ValidationError, f"is sold by Sales Order {order.name}"):
 			self.till(self.serials[0], order.customer).run_method("before_validate")
 		self.till(self.serials[1], order.customer).run_method("before_validate")
+		returned = self.till(self.serials[0], order.customer)
+		returned.is_return = 1
+		returned.run_method("before_validate")
+		frappe.db.set_value("Serial No", self.serials[2], "cb_identifier_status", "Blacklisted")
+		with self.assertRaisesRegex(frappe.ValidationError, "Blacklisted"):
+			self.till(self.serials[2], order.customer).run_method("before_validate")
+		frappe.db.rollback()
+
+	def test_nor_does_it_sell_one_that_is_chosen_in_a_bundle_of_serial_numbers(self) -> None:
+		order = self.booked(ONE, f"till-{self.code}", wants(f"U-{self.serials[0]}"))
+		for serial, is_refused in ((self.serials[0], True), (self.serials[1], False)):
+			doc = self.till("", order.customer)
+			doc.items[0].serial_and_batch_bundle = f"CB-SBB-{serial}"
+			entry = {"doctype": "Serial and Batch Entry", "name": frappe.generate_hash(), "serial_no": serial}
+			entry |= {"parent": f"CB-SBB-{serial}", "parenttype": "Serial and Batch Bundle"}
+			frappe.get_doc({**entry, "parentfield": "entries", "qty": -1}).db_insert()
+			if is_refused:
+				with self.assertRaisesRegex(frappe.ValidationError, f"is sold by Sales Order {order.name}"):
+					doc.run_method("before_validate")
+			else:
+				doc.run_method("before_validate")
+		frappe.db.rollback()
 
 	def test_two_reservations_of_parts_take_two_units(self) -> None:
 		settings.change(self, "Stock Settings", enable_stock_reservation=1, auto_reserve_serial_and_batch=1)
@@ -888,7 +994,6 @@ class TestOthersHaveIt(GradedCase):
 		self.assertEqual(len([query for query in locks if self.serials[0] in query or "IN %s" in query]), 1)
 
 	def test_plain_serial_numbers_cost_a_delivery_next_to_nothing(self) -> None:
-		from commerce_bridge.erpnext import unit_delivery
 		from commerce_bridge.erpnext.test_stock_change import statements
 
 		serials = self.receive(5, None, item=self.code)
@@ -901,6 +1006,31 @@ class TestOthersHaveIt(GradedCase):
 		self.assertLessEqual(len(statements(lambda: unit_delivery.on_submit(note))), 2)
 		frappe.db.rollback()
 
+	def test_a_delivery_of_many_units_costs_as_many_statements_as_one(self) -> None:
+		"""Of our own: what is read before, what is checked after, and what is freed."""
+		from commerce_bridge.erpnext.test_stock_change import statements
+
+		self.receive(5, item=self.code)
+		counts = []
+		for quantity in (1, 5):
+			lines = [{**wants(self.sku), "id": f"l{number}"} for number in range(quantity)]
+			order = self.booked(ONE, f"many-{quantity}-{self.code}", *lines)
+			note = make_delivery_note(order.name)
+			before = statements(lambda note=note: unit_delivery.before_validate(note))
+			promised = frappe.get_all("Serial No", {"cb_sales_order": order.name}, pluck="name")
+			self.assertEqual(sorted(row.serial_no for row in note.items), sorted(promised))
+			note.insert().submit()
+			frappe.db.set_value(
+				"Serial No",
+				{"name": ("in", promised)},
+				{"cb_sales_order": order.name, "cb_sales_order_item": note.items[0].so_detail},
+			)
+			after = statements(lambda note=note: unit_delivery.on_submit(note))
+			self.assertEqual(frappe.db.count("Serial No", {"cb_sales_order": order.name}), 0)
+			frappe.db.commit()
+			counts.append((len(before), len(after)))
+		self.assertEqual(counts[0], counts[1])
+
 	def test_the_listings_grade_counts_before_the_items_everywhere(self) -> None:
 		self.item(SHIRT, cb_condition="Used", cb_grade="B")
 		frappe.db.set_value("Item", SHIRT, {"cb_condition": "Used", "cb_grade": "B"})
@@ -910,6 +1040,233 @@ class TestOthersHaveIt(GradedCase):
 		self.assertEqual(self.shown(ONE, "SHIRT-C", SHIRT), (0, reason))
 		[row] = [row for row in catalog.contents(self.channels[ONE], [SHIRT]) if row.content.sku == "SHIRT-C"]
 		self.assertEqual(row.content.grade, "C")
+
+
+class TestBundles(GradedCase):
+	"""Two phones of which single units are sold, and one charger that is counted. Items of its own."""
+
+	def setUp(self) -> None:
+		super().setUp()
+		batch = frappe.generate_hash(length=8)
+		self.code, self.charger, self.box = (f"CB-{what}-{batch}" for what in ("PART", "CHARGER", "BOX"))
+		self.new_item(self.code, has_serial_no=1)
+		self.new_item(self.charger, cb_recommerce=0)
+		self.new_item(self.box, is_stock_item=0, cb_recommerce=0)
+		rows = [{"item_code": self.code, "qty": 2}, {"item_code": self.charger, "qty": 1}]
+		frappe.get_doc({"doctype": "Product Bundle", "new_item_code": self.box, "items": rows}).insert()
+		self.serials = self.receive(5, item=self.code)
+		self.fixture.set_stock(self.charger, Decimal(10))
+		self.listing(ONE, self.box, item=self.box)
+
+	def offer(self, sku: str = "") -> tuple[int, str | None]:
+		return self.shown(ONE, sku or self.box, self.box)
+
+	def kept(self, values: dict[str, Any], *serials: str) -> None:
+		for name in serials:
+			frappe.db.set_value("Serial No", name, values, update_modified=False)
+		frappe.db.commit()
+
+	def delivered(self, note: Any) -> list[str]:
+		entries = frappe.get_all("Serial and Batch Bundle", {"voucher_no": note.name}, pluck="name")
+		return sorted(
+			frappe.get_all("Serial and Batch Entry", {"parent": ("in", entries)}, pluck="serial_no")
+		)
+
+	def deliver(self, order: Any, doc: Any = None) -> Any:
+		note = (doc or make_delivery_note(order.name)).insert()
+		note.submit()
+		frappe.db.commit()
+		return note
+
+	def test_a_bundle_offers_what_its_sellable_units_allow(self) -> None:
+		self.assertEqual(self.offer(), (2, None))
+		self.kept({"cb_identifier_status": "Locked"}, self.serials[0])
+		self.assertEqual(self.offer(), (2, None), "two of four")
+		clear = {"cb_identifier_status": "", "cb_refurbishment_status": "", "cb_grade": "B"}
+		for refused in (
+			{"cb_identifier_status": "Blacklisted"},
+			{"cb_refurbishment_status": "Pending"},
+			{"cb_grade": None},
+			{"cb_sales_order": "Another"},
+		):
+			self.kept(refused, self.serials[1])
+			self.assertEqual(self.offer(), (1, None), refused)
+			self.kept({**clear, "cb_sales_order": None}, self.serials[1])
+		self.kept({"cb_grade": "C"}, *self.serials)
+		reason = f"No row in Channel Grade Map for Used, grade C in {PHONES}"
+		self.assertEqual(self.offer(), (0, reason))
+		self.kept({"cb_grade": "B"}, *self.serials)
+		self.fixture.set_stock(self.charger, Decimal(1))
+		self.assertEqual(self.offer(), (1, None), "the smallest component decides")
+
+	def test_a_listing_that_says_a_grade_offers_only_that(self) -> None:
+		self.kept({"cb_grade": "A"}, *self.serials[:2])
+		for grade, condition in (("A", "Used"), ("B", None), ("A", "Refurbished")):
+			self.listing(ONE, f"{grade}-{condition}", item=self.box, grade=grade, condition=condition)
+		offers = [self.offer(sku)[0] for sku in (self.box, "A-Used", "B-None", "A-Refurbished")]
+		self.assertEqual(offers, [2, 1, 1, 0])
+		order = self.booked(ONE, f"grade-{self.box}", wants("A-Used"))
+		self.assertEqual(self.promised(*self.serials), [order.name] * 2 + [None] * 3)
+		self.assertIn("in grade A", self.held(ONE, f"worse-{self.box}", wants("A-Used")))
+
+	def test_a_row_of_the_map_looks_at_bundles_too(self) -> None:
+		frappe.db.delete("Stock Change")
+		self.map(ONE, "D")
+		self.assertLessEqual({("stock", self.box), ("listing", self.box)}, self.changes())
+
+	def test_no_more_queries_than_for_single_units(self) -> None:
+		from commerce_bridge.erpnext.test_stock_change import statements
+
+		self.listing(ONE, f"P-{self.code}", item=self.code)
+		work = statements(lambda: bin.levels(self.channels[ONE], [self.box, self.code]))
+		self.assertLessEqual(len(work), 6, work)
+
+	def test_units_are_promised_and_exactly_these_leave(self) -> None:
+		self.receive(1, "C", item=self.code)
+		self.kept({"cb_identifier_status": "Locked"}, self.serials[0])
+		self.unit_listing(TWO, self.serials[1], item=self.code)
+		order = self.booked(ONE, f"box-{self.box}", wants(self.box))
+		self.assertEqual(self.promised(*self.serials), [None, None, order.name, order.name, None])
+		rows = set(frappe.get_all("Serial No", {"cb_sales_order": order.name}, pluck="cb_sales_order_item"))
+		self.assertEqual(rows, {order.items[0].name})
+		self.assertEqual(self.offer(), (1, None))
+		other = self.booked(ONE, f"other-{self.box}", wants(self.box))
+		self.assertEqual(self.promised(*self.serials[1:2], *self.serials[4:]), [other.name] * 2)
+		self.assertEqual(self.why(f"U-{self.serials[1]}"), f"Sold by Sales Order {other.name}")
+		message = self.held(ONE, f"third-{self.box}", wants(self.box))
+		self.assertIn(f"2 of {self.code} are ordered, 0 are free", message)
+		note = self.deliver(order)
+		self.assertEqual(self.delivered(note), self.serials[2:4])
+		self.assertEqual(self.promised(*self.serials[2:4]), [None, None])
+		frappe.get_doc("Delivery Note", note.name).cancel()
+		frappe.db.commit()
+		self.assertEqual(self.promised(*self.serials[2:4]), [order.name] * 2)
+		invoice = make_sales_invoice(other.name)
+		invoice.update_stock = 1
+		self.assertEqual(self.delivered(self.deliver(other, invoice)), [self.serials[1], self.serials[4]])
+
+	def test_part_by_part_and_given_back(self) -> None:
+		order = self.booked(ONE, f"part-{self.box}", wants(self.box, 2))
+		self.assertEqual(self.promised(*self.serials), [order.name] * 4 + [None])
+		first = make_delivery_note(order.name)
+		first.items[0].qty = 1
+		self.assertEqual(self.delivered(self.deliver(order, first)), self.serials[:2])
+		frappe.get_doc("Sales Order", order.name).save()  # what was delivered needs no unit any more
+		frappe.db.commit()
+		self.assertEqual(self.promised(*self.serials), [None, None, order.name, order.name, None])
+		self.assertEqual(self.offer()[0], 0)
+		frappe.get_doc("Sales Order", order.name).update_status("Closed")
+		frappe.db.commit()
+		self.assertEqual(self.promised(*self.serials), [None] * 5)
+		self.assertEqual(self.offer()[0], 1)
+
+	def test_update_items_and_a_replaced_order(self) -> None:
+		values = {"item_code": self.code, "warehouse": self.fixture.warehouse}
+		first = self.booked(ONE, f"upd-{self.box}", wants(self.box))
+		second = self.booked(ONE, f"upd-{self.box}", wants(self.box, 2))
+		self.assertEqual(second.amended_from, first.name)
+		self.assertEqual(self.promised(*self.serials), [second.name] * 4 + [None])
+		self.assertEqual(frappe.db.get_value("Bin", values, "reserved_qty"), 4)
+		values["item_code"] = self.charger
+		self.assertEqual(frappe.db.get_value("Bin", values, "reserved_qty"), 2)
+		self.assertEqual(self.offer()[0], 0)
+		for quantity in (1, 2):
+			row = frappe.get_doc("Sales Order", second.name).items[0]
+			change = {"docname": row.name, "item_code": self.box, "qty": quantity, "rate": 100}
+			update_child_qty_rate("Sales Order", json.dumps([change]), second.name)
+			frappe.db.commit()
+			expected = [second.name] * 2 * quantity + [None] * (5 - 2 * quantity)
+			self.assertEqual(self.promised(*self.serials), expected)
+
+	def test_numbers_taken_beforehand(self) -> None:
+		"""ERPNext finds parts of bundles, and we find units, by the names of the order's rows."""
+		self.channels[ONE] = self.fixture.make_channel(ONE, own_numbering=1)
+		self.addCleanup(self.fixture.make_channel, ONE, own_numbering=0)
+		order = self.booked(ONE, f"own-{self.box}", wants(self.box))
+		rows = frappe.get_all("Serial No", {"cb_sales_order": order.name}, pluck="cb_sales_order_item")
+		self.assertEqual(rows, [order.items[0].name] * 2)
+		values = {"item_code": self.code, "warehouse": self.fixture.warehouse}
+		self.assertEqual(frappe.db.get_value("Bin", values, "reserved_qty"), 2)
+
+	def test_another_unit_gives_way_to_the_promised_one_or_is_refused(self) -> None:
+		order = self.booked(ONE, f"ref-{self.box}", wants(self.box))
+		note = make_delivery_note(order.name).insert()
+		for row in note.packed_items:
+			if row.item_code == self.code:
+				row.serial_no = "\n".join(self.serials[3:])
+		chosen = frappe.copy_doc(note)
+		for row in chosen.packed_items:
+			if row.item_code == self.code:
+				row.serial_and_batch_bundle = f"CB-SBB-{self.code}"
+		entry = {
+			"doctype": "Serial and Batch Entry",
+			"name": frappe.generate_hash(),
+			"serial_no": self.serials[4],
+		}
+		entry |= {"parent": f"CB-SBB-{self.code}", "parenttype": "Serial and Batch Bundle"}
+		frappe.get_doc({**entry, "parentfield": "entries", "qty": -1}).db_insert()
+		chosen.items[0].name = chosen.packed_items[0].parent_detail_docname
+		with self.assertRaisesRegex(frappe.ValidationError, f"is not promised to Sales Order {order.name}"):
+			unit_delivery.validate(chosen)
+		frappe.db.delete("Serial and Batch Entry", {"parent": f"CB-SBB-{self.code}"})
+		note.save()  # the promised ones take their place
+		note.submit()
+		frappe.db.commit()
+		self.assertEqual(self.delivered(note), self.serials[:2])
+
+	def test_units_in_another_warehouse(self) -> None:
+		shelf = self.warehouse("CB Second Shelf", "Sellable")
+		rows = [{"warehouse": self.fixture.warehouse}, {"warehouse": shelf}]
+		self.channels[ONE] = self.fixture.make_channel(ONE, warehouses=rows)
+		self.addCleanup(self.fixture.make_channel, ONE, warehouses=[])
+		row = {"item_code": self.code, "qty": 4, "s_warehouse": self.fixture.warehouse, "t_warehouse": shelf}
+		row |= {"use_serial_batch_fields": 1, "serial_no": "\n".join(self.serials[1:])}
+		entry = {"doctype": "Stock Entry", "stock_entry_type": "Material Transfer", "items": [row]}
+		frappe.get_doc({**entry, "company": self.fixture.company}).insert().submit()
+		frappe.db.commit()
+		first = {**wants(self.charger), "id": "l0"}  # ERPNext counts rows of components and of goods alike
+		order = self.booked(ONE, f"far-{self.box}", first, wants(self.box))
+		expected = {self.code: shelf, self.charger: self.fixture.warehouse}
+		self.assertEqual({row.item_code: row.warehouse for row in order.packed_items}, expected)
+		self.assertEqual(self.delivered(self.deliver(order)), self.serials[1:3])
+
+	def test_a_pick_list_sends_people_for_each_component(self) -> None:
+		self.fixture.make_channel(ONE, afterwards="Create Pick List")
+		self.addCleanup(self.fixture.make_channel, ONE)
+		self.kept({"cb_identifier_status": "Locked"}, self.serials[0])
+		order = self.booked(ONE, f"pick-{self.box}", wants(self.box))
+		name = frappe.db.get_value("Pick List Item", {"sales_order": order.name}, "parent")
+		rows = {row.item_code: row for row in frappe.get_doc("Pick List", name).locations}
+		self.assertEqual(set(rows), {self.code, self.charger})
+		self.assertEqual(rows[self.code].serial_no, "\n".join(self.serials[1:3]))
+		self.assertEqual((rows[self.code].qty, rows[self.charger].qty), (2, 1))
+
+	def test_what_waits_in_the_sync_log_takes_units_once(self) -> None:
+		with self.world.erp.transaction():
+			self.world.journal.record([self.entry(ONE, f"wait-{self.box}", wants(self.box))])
+		unbooked.count_all(self.world)
+		self.listing(ONE, f"P-{self.code}", item=self.code)
+		for _booked in range(2):
+			self.assertEqual(self.offer()[0], 1)
+			self.assertEqual(self.shown(ONE, f"P-{self.code}", self.code)[0], 3)
+			while worker.run_once(self.world):
+				continue
+		log = frappe.get_doc("Unbooked Sale", {"item_code": self.code}).log
+		for state in ("Succeeded", "Running"):  # its newest event is applied anew
+			frappe.db.set_value("Sync Log", log, "state", state)
+			frappe.db.commit()
+			self.assertEqual(self.shown(ONE, f"P-{self.code}", self.code)[0], 3, state)
+
+	def test_a_person_s_bundle_takes_units_of_the_grade_it_says(self) -> None:
+		customer = self.booked(ONE, f"hand-{self.box}", wants(self.box)).customer
+		row = {"item_code": self.box, "qty": 1, "rate": 90, "warehouse": self.fixture.warehouse}
+		row |= {"cb_grade": "B", "delivery_date": frappe.utils.nowdate()}
+		values = {"doctype": "Sales Order", "customer": customer, "company": self.fixture.company}
+		order = frappe.get_doc({**values, "items": [row]}).insert()
+		order.submit()
+		frappe.db.commit()
+		self.assertEqual(self.promised(*self.serials[2:]), [order.name] * 2 + [None])
+		self.assertEqual(self.delivered(self.deliver(order)), self.serials[2:4])
 
 
 class TestRace(GradedCase):

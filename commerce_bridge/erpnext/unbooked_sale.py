@@ -40,7 +40,7 @@ OPEN = """SELECT sale.item_code, sale.warehouse, -GREATEST(SUM(sale.stock_qty)
 		- COALESCE((SELECT SUM(part.qty) FROM `tabPacked Item` part
 			WHERE part.parent = MAX(record.document_name) AND part.parenttype = 'Sales Order'
 				AND part.docstatus < 2
-				AND part.item_code = sale.item_code AND part.warehouse = sale.warehouse), 0), 0)
+				AND part.item_code = sale.item_code AND part.warehouse = sale.warehouse), 0), 0) AS quantity
 	FROM `tabUnbooked Sale` sale
 	JOIN `tabSync Log` log ON log.name = sale.log AND log.state NOT IN ('Succeeded', 'Skipped')
 	LEFT JOIN `tabChannel Record` record ON record.name = sale.record
