@@ -56,7 +56,7 @@ frappe.query_reports["Stock Drift"] = {
 			frappe.show_alert({ message: __("Choose rows first"), indicator: "orange" });
 			return;
 		}
-		const question = __("Send what is available of {0} rows to the shop?", [names.length]);
+		const question = __("Send what is available to the shop? Rows chosen: {0}", [names.length]);
 		frappe.confirm(question, () =>
 			frappe.call("commerce_bridge.api.repair_drift", { names }).then(({ message }) => {
 				frappe.show_alert({ message: __("Items being sent: {0}", [message]), indicator: "green" });

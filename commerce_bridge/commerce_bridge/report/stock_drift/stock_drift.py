@@ -29,13 +29,22 @@ def execute(filters: dict[str, Any] | None = None) -> tuple[Any, ...]:
 
 def columns() -> list[dict[str, Any]]:
 	def column(fieldname: str, label: str, fieldtype: str, width: int, **values: Any) -> dict[str, Any]:
-		return {"fieldname": fieldname, "label": label, "fieldtype": fieldtype, "width": width, **values}
+		# Left to itself, the table sets whatever is empty in its first row on the right, as if it were a number.
+		align = "right" if fieldtype == "Float" else "left"
+		shown = {
+			"fieldname": fieldname,
+			"label": label,
+			"fieldtype": fieldtype,
+			"width": width,
+			"align": align,
+		}
+		return {**shown, **values}
 
 	return [
 		column("kind", _("Kind"), "Data", 120),
 		column("item_code", _("Item"), "Link", 160, options="Item"),
 		column("sku", _("SKU"), "Data", 140),
-		column("shown", _("Shown in Shop"), "Float", 120),
+		column("shown", _("Shown in Shop"), "Float", 130),
 		column("available", _("Available"), "Float", 110),
 		column("difference", _("Difference"), "Float", 110),
 		column("location_id", _("Location"), "Data", 110),
@@ -92,7 +101,7 @@ def message(channel: str) -> str:
 		return _("This shop was not checked yet: press Check Now.")
 	check = frappe.db.get_value("Drift Check", name, "*", as_dict=True)
 	return _(
-		"Checked on {0}: {1} of {2} listings differ, by {3} units. Other differences that are on their way: {4}. "
+		"Checked on {0}. Listings that differ: {1} of {2}, units: {3}. Other differences that are on their way: {4}. "
 		"Products of the shop that are unknown to us: {5}."
 	).format(
 		format_datetime(check.finished),
