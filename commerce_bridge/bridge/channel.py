@@ -75,6 +75,7 @@ class StockPolicy(Frozen):
 	whole_units: bool = True
 	first_push_confirmed: bool = False
 	preorder: bool = False
+	watch: bool = False  # the storefront tells of each change of a level; those not ours are put right
 
 
 class CatalogField(Frozen):
@@ -93,6 +94,7 @@ class CatalogPolicy(Frozen):
 	compare_at_list: str | None = None
 	grade_factor: bool = True
 	fields: tuple[CatalogField, ...] = ()
+	item_group: str | None = None  # of Items that an import of products makes
 
 
 class EventPolicy(Frozen):
@@ -109,7 +111,19 @@ class OrderPolicy(Frozen):
 	from_date: datetime | None = None
 	afterwards: Literal["Nothing", "Reserve Stock", "Create Pick List"] = "Nothing"
 	send_local_changes: bool = False
+	test_orders: bool = False
+	fulfilled_in_shop: Literal["Draft Delivery Note", "Fail"] = "Draft Delivery Note"
 	numbering: Literal["In the order's transaction", "In its own transaction"] = "In the order's transaction"
+
+
+class LineItems(Frozen):
+	"""Items of lines that no product of the catalog stands behind."""
+
+	custom: str | None = None
+	gift_card: str | None = None
+
+
+Authentication = Literal["Access Token", "Client Credentials", "Authorisation"]
 
 
 class Channel(Frozen):
@@ -121,6 +135,8 @@ class Channel(Frozen):
 	company: str
 	company_currency: str
 	store_url: str = ""
+	api_version: str = ""
+	authentication: Authentication = "Access Token"
 	integration_user: str = ""
 	price_list: str = ""
 	currency: str
@@ -140,6 +156,8 @@ class Channel(Frozen):
 	catalog: CatalogPolicy = CatalogPolicy()
 	events: EventPolicy = EventPolicy()
 	orders: OrderPolicy = OrderPolicy()
+	notify_customer: bool = True  # the storefront writes to buyers when their goods are sent
+	line_items: LineItems = LineItems()
 	fee_item: str | None = None  # service item of fees and rounding rows that raise the total
 	tolerance: Decimal = Decimal(0)
 	rounding_account: str | None = None

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from commerce_bridge.bridge.channel import Channel
-from commerce_bridge.bridge.errors import Misconfigured, Rejected, Retryable
+from commerce_bridge.bridge.errors import Misconfigured, NotYet, Rejected, Retryable
 from commerce_bridge.bridge.protocols import Circuit, Entry
 from commerce_bridge.bridge.world import World
 
@@ -50,27 +50,36 @@ def after_failure(circuit: Circuit, now: datetime) -> Circuit:
 	return Circuit(failures=failures, opened_until=now + pause)
 
 
-def call(world: World, channel: Channel, entry: Entry, send: Callable[[], Result]) -> Result | None:
+def call(
+	world: World, channel: Channel, entry: Entry, send: Callable[[], Result], give_back: bool = True
+) -> Result | None:
 	"""Calls the storefront unless its circuit is open; None then, and the entry went back untried.
 
-	Any answer, a refusal too, closes the circuit; only `Retryable` counts against it.
+	Any answer, a refusal too, closes the circuit; only `Retryable` counts against it, and `NotYet` is none.
+
+	:param give_back: False where something of the entry was done already: its caller sees to the rest
 	"""
 	before = world.state.get_circuit(channel.name)
 	if not may_call(before, world.now(), world.lease):
-		world.journal.postpone(entry, before.opened_until or world.now())
-		return None
+		return _give_back(world, entry, before.opened_until) if give_back else None
 	current = probing(before, world.now())
 	if current != before and not world.state.swap_circuit(channel.name, before, current):
-		world.journal.postpone(entry, world.now())
-		return None
+		return _give_back(world, entry, None) if give_back else None
 	with _watched(world, channel, current):
 		return send()
+
+
+def _give_back(world: World, entry: Entry, until: datetime | None) -> None:
+	world.journal.postpone(entry, until or world.now())
 
 
 @contextmanager
 def _watched(world: World, channel: Channel, current: Circuit) -> Iterator[None]:
 	try:
 		yield
+	except NotYet:
+		_close(world, channel, current)
+		raise
 	except Retryable:
 		world.state.swap_circuit(channel.name, current, after_failure(current, world.now()))
 		raise

@@ -349,9 +349,8 @@ def _counted(position: Position, found: Found) -> Position:
 
 
 def _summary(position: Position) -> str:
-	text = (
-		f"{position.drifted} of {position.listings} listings differ, by {position.units.normalize():f} units"
-	)
+	counts = f"{position.drifted} of {position.listings}"
+	text = f"Listings that differ: {counts}; units: {position.units.normalize():f}"
 	notes = (
 		(position.pending, "on their way to the shop"),
 		(position.unknown, "products of the shop that are unknown to us"),

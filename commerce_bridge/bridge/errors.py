@@ -30,6 +30,10 @@ class Retryable(BridgeError):
 		self.after = after
 
 
+class NotYet(Retryable):
+	"""The storefront answered, but what is asked for is not there yet: no fault of it, its circuit stays closed."""
+
+
 class Conflict(Retryable):
 	"""Two transactions met (deadlock, lock wait): the same transaction is repeated at once, a few times."""
 
@@ -40,6 +44,10 @@ class Rejected(BridgeError):
 
 class TooLarge(Rejected):
 	"""The storefront refused a request for its size (413): a batch is cut in half and sent again."""
+
+
+class NothingToBook(Rejected):
+	"""An order has nothing that would be a row of a Sales Order."""
 
 
 class TotalsDiffer(Rejected):

@@ -3,6 +3,9 @@
 What may have changed is collected from the outbox into one waiting entry of each channel and feed, which holds
 items, never values. A resync is a walk (`walks`) through all items of a channel: what changes while it goes on
 is sent before its next step, and nobody waits for more than one step of it.
+
+An entry ends in time however slow the storefront is. What it took is kept; what was not sent when the time was
+spent, or when it stopped answering, goes into an entry of its own: the next step of a walk, or one of these items.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from pydantic import BaseModel
 from commerce_bridge.bridge import walks
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.circuit import call
-from commerce_bridge.bridge.errors import BridgeError, Conflict, TooLarge
+from commerce_bridge.bridge.errors import BridgeError, Conflict, Retryable, TooLarge
 from commerce_bridge.bridge.model import Listing, Price, StockLevel
 from commerce_bridge.bridge.protocols import (
 	Connector,
@@ -34,6 +37,7 @@ from commerce_bridge.bridge.protocols import (
 	Outcome,
 	Progress,
 	PushResult,
+	row_key,
 )
 from commerce_bridge.bridge.retry import delay_before_next
 from commerce_bridge.bridge.unbooked import count_unbooked
@@ -66,6 +70,7 @@ class Feed:
 	:param is_ours: whether the channel wants it from us
 	:param read: the rows of some items, as they are now
 	:param save: keeps what the storefront took of a batch
+	:param learn: keeps what an answer says of rows, taken or refused
 	:param most_items: of one entry, where `World.items_per_entry` is too many: an entry ends before its lease
 	"""
 
@@ -76,6 +81,9 @@ class Feed:
 	batch_size: Callable[[Connector], int]
 	send: Callable[[Connector, Sequence[Any]], list[PushResult]]
 	save: Callable[[Erp, Channel, Sequence[tuple[Any, PushResult]], datetime], None]
+	learn: Callable[[Erp, Channel, Sequence[tuple[Any, PushResult]]], None] = lambda erp, channel, answered: (
+		None
+	)
 	most_items: int | None = None
 
 	def items_per_entry(self, world: World) -> int:
@@ -111,9 +119,10 @@ def pushes_listings(channel: Channel) -> bool:
 def fingerprint_of(row: BaseModel) -> str:
 	"""A hash of everything that is sent: the same hash, nothing to send.
 
-	The price in a listing does not count: it has a feed of its own.
+	The price in a listing does not count: it has a feed of its own. Nor does the product of its siblings.
 	"""
-	return hashlib.sha256(row.model_dump_json(exclude={"price"}).encode()).hexdigest()
+	told = row.model_dump_json(exclude={"price", "template_product_id"})
+	return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _levels(erp: Erp, channel: Channel, items: Sequence[str]) -> list[Due]:
@@ -135,6 +144,24 @@ def _contents(erp: Erp, channel: Channel, items: Sequence[str]) -> list[Due]:
 	return [Due(row.content, row.last_pushed != fingerprint_of(row.content)) for row in rows]
 
 
+def _learn_levels(erp: Erp, channel: Channel, answered: Sequence[tuple[StockLevel, PushResult]]) -> None:
+	"""What the storefront calls listings where it counts stock; and levels that are not what we sent last: the next
+	attempt expects nothing of them."""
+	ids = {row.listing: result.stock_id for row, result in answered if result.stock_id}
+	if ids:
+		erp.save_stock_ids(channel.name, ids)
+	stale = [row for row, result in answered if result.stale]
+	if stale:
+		erp.forget_levels(channel.name, stale)
+
+
+def _learn_contents(erp: Erp, channel: Channel, answered: Sequence[tuple[Listing, PushResult]]) -> None:
+	"""What a person has to do to listings that the storefront took."""
+	warnings = {row.listing: result.warning for row, result in answered if result.warning}
+	if warnings:
+		erp.save_warnings(channel.name, warnings)
+
+
 STOCK = Feed(
 	kind="stock",
 	noun="levels",
@@ -143,6 +170,7 @@ STOCK = Feed(
 	batch_size=lambda connector: connector.batch_size,
 	send=lambda connector, rows: connector.push_stock(rows),
 	save=lambda erp, channel, taken, now: erp.save_pushed(channel.name, [row for row, _ in taken], now),
+	learn=_learn_levels,
 )
 PRICE = Feed(
 	kind="price",
@@ -163,6 +191,7 @@ LISTING = Feed(
 	batch_size=lambda connector: connector.listing_batch_size,
 	send=lambda connector, rows: connector.push_listings(rows),
 	save=lambda erp, channel, taken, now: erp.save_pushed_listings(channel.name, taken, now),
+	learn=_learn_contents,
 	most_items=250,
 )
 FEEDS: Mapping[Kind, Feed] = {feed.kind: feed for feed in (STOCK, PRICE, LISTING)}
@@ -225,7 +254,7 @@ def queue_items(world: World, channel: Channel, feed: Feed, items: Sequence[str]
 
 
 def feed_entry(channel: Channel, feed: Feed, topic: str, payload: Any, key: str) -> NewEntry:
-	""":param payload: a list of items, or a step of a resync"""
+	""":param payload: a list of items, the rest of one that was sent in part, or a step of a resync"""
 	return NewEntry(
 		channel=channel.name,
 		direction="Outbound",
@@ -256,7 +285,10 @@ def chunked(values: Sequence[Value], size: int) -> Iterator[list[Value]]:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-	"""One step of a walk through all items of a channel: those after `after`."""
+	"""One step of a walk through all items of a channel: those after `after`.
+
+	`sent` are keys of their rows that the step before it sent already: an item may have many rows.
+	"""
 
 	walk: str
 	after: str | None
@@ -264,10 +296,12 @@ class Step:
 	total: int
 	started: datetime
 	failed: int = 0
+	sent: tuple[str, ...] = ()
 
 	@staticmethod
 	def read(payload: Mapping[str, Any]) -> Step:
-		return Step(**{**payload, "started": datetime.fromisoformat(payload["started"])})
+		times = {"started": datetime.fromisoformat(payload["started"])}
+		return Step(**{**payload, **times, "sent": tuple(payload.get("sent", ()))})
 
 	def as_payload(self) -> dict[str, Any]:
 		return {name: getattr(self, name) for name in self.__slots__} | {"started": self.started.isoformat()}
@@ -285,22 +319,25 @@ class Step:
 
 
 def _step_entry(channel: Channel, feed: Feed, step: Step) -> NewEntry:
-	key = f"{step.walk}\0{step.after or ''}"
+	key = f"{step.walk}\0{step.after or ''}\0{len(step.sent) or ''}"
 	return feed_entry(channel, feed, feed.resync, step.as_payload(), key)
 
 
 def _go_on(
-	world: World, channel: Channel, entry: Entry, feed: Feed, step: Step, items: Sequence[str], failed: int
+	world: World, channel: Channel, entry: Entry, feed: Feed, step: Step, items: Sequence[str], sent: Sent
 ) -> None:
 	"""Records the next step of the walk, or its end; part of the transaction that ends this one."""
-	done = replace(step, done=step.done + len(items), failed=step.failed + failed)
-	last = len(items) < feed.items_per_entry(world)
-	following = None if last else _step_entry(channel, feed, replace(done, after=items[-1]))
+	whole = items[: sent.first_left(items)] if sent.left else items
+	after = whole[-1] if whole else step.after
+	done = replace(step, after=after, done=step.done + len(whole), failed=step.failed + len(sent.failed))
+	done = replace(done, sent=sent.keys_after(whole) if sent.left else ())
+	last = not sent.left and len(items) < feed.items_per_entry(world)
+	following = None if last else _step_entry(channel, feed, done)
 	if not walks.go_on(world, channel.name, feed.kind, entry, following):
 		return
 	if not last:
 		return world.state.set_progress(channel.name, done.progress(feed))
-	_end(world, channel, feed, done, f"{done.done} items, {done.failed} {feed.noun} refused")
+	_end(world, channel, feed, done, f"Items: {done.done}; {feed.noun} refused: {done.failed}")
 	# Everything was sent again: what had failed before is settled, or failed anew in an entry of this walk.
 	topics = (feed.changed, feed.resync)
 	world.journal.supersede(
@@ -317,17 +354,43 @@ def _end(world: World, channel: Channel, feed: Feed, step: Step, message: str) -
 
 @dataclass(slots=True)
 class Sent:
-	"""What became of the rows of an entry."""
+	"""What became of the rows of an entry.
+
+	:param answered: rows that the storefront took or refused, in this entry or in the part of it that went before
+	:param left: rows that were not sent, and `why`
+	"""
 
 	count: int = 0
 	failed: dict[str, PushResult] = field(default_factory=dict)  # by listing
 	items_failed: set[str] = field(default_factory=set)
+	answered: list[Any] = field(default_factory=list)
+	left: list[Any] = field(default_factory=list)
+	why: str = ""
+
+	def leave(self, rows: Sequence[Any], why: str) -> Sent:
+		"""These are for the entry that follows."""
+		self.left, self.why = list(rows), why
+		return self
+
+	def first_left(self, items: Sequence[str]) -> int:
+		"""The first of the items of which something is left."""
+		left = {row.item_code for row in self.left}
+		return next((index for index, item in enumerate(items) if item in left), 0)
+
+	def keys_after(self, whole: Sequence[str]) -> tuple[str, ...]:
+		"""Rows that were answered of items that are not done as a whole."""
+		done = set(whole)
+		return tuple(_key(row) for row in self.answered if row.item_code not in done)
+
+
+def _key(row: Any) -> str:
+	return row_key(row) if isinstance(row, StockLevel) else row.listing
 
 
 def push_feed(world: World, channel: Channel, connector: Connector, entry: Entry, feed: Feed) -> None:
 	"""Sends the rows of one entry. Errors as in `inbound.process`; the entry goes back while the circuit is open."""
 	payload = json.loads(entry.payload)
-	step = Step.read(payload) if isinstance(payload, dict) else None
+	step = Step.read(payload) if isinstance(payload, dict) and "walk" in payload else None
 	if step and not walks.is_current(world, channel.name, feed.kind, entry):
 		return _finish(world, entry, walks.NOT_CURRENT)
 	if not feed.is_ours(channel):
@@ -335,15 +398,14 @@ def push_feed(world: World, channel: Channel, connector: Connector, entry: Entry
 	as_of = _counted_until(world, feed)
 	with world.erp.transaction():
 		size = feed.items_per_entry(world)
-		items = world.erp.listed_after(channel.name, step.after, size) if step else payload
-		due = [
-			_read_at(as_of, row)
-			for row in feed.read(world.erp, channel, items)
-			if row.changed or entry.topic == feed.resync
-		]
+		items = world.erp.listed_after(channel.name, step.after, size) if step else _items_of(payload)
+		rows = feed.read(world.erp, channel, items)
+	due = [_read_at(as_of, row) for row in rows if row.changed or entry.topic == feed.resync]
+	due, before = _without_sent(due, items, payload)
 	sent = Sent() if channel.dry_run else _send_all(world, channel, connector, entry, feed, due)
 	if sent is None:
 		return
+	sent.answered += before
 	outcome = _dry_run(due) if channel.dry_run else _outcome(world, entry, feed, sent)
 	if step and not items:
 		outcome = Outcome("Succeeded", "No more items: the resync is at its end")
@@ -352,7 +414,34 @@ def push_feed(world: World, channel: Channel, connector: Connector, entry: Entry
 	with world.erp.transaction():
 		world.journal.finish(entry, outcome, world.now())
 		if step:
-			_go_on(world, channel, entry, feed, step, items, len(sent.failed))
+			_go_on(world, channel, entry, feed, step, items, sent)
+		elif sent.left:
+			_queue_rest(world, channel, entry, feed, sent)
+
+
+def _items_of(payload: Any) -> list[str]:
+	return payload["items"] if isinstance(payload, dict) else payload
+
+
+def _without_sent(due: Sequence[Due], items: Sequence[str], payload: Any) -> tuple[list[Due], list[Any]]:
+	"""The rows that are left of an entry, in the order of its items: an item is done before the next one begins.
+	And those that were answered before."""
+	position = {item: index for index, item in enumerate(items)}
+	ordered = sorted(due, key=lambda row: position.get(row.row.item_code, 0))
+	sent = set(payload.get("sent", ())) if isinstance(payload, dict) else set()
+	before = [row.row for row in ordered if _key(row.row) in sent]
+	return [row for row in ordered if _key(row.row) not in sent], before
+
+
+def _queue_rest(world: World, channel: Channel, entry: Entry, feed: Feed, sent: Sent) -> None:
+	"""What was not sent of an entry of items; part of the transaction that ends it."""
+	items = list(dict.fromkeys(row.item_code for row in sent.left))
+	if entry.topic == feed.changed:  # what the storefront shows already is not sent again
+		return queue(world, channel, feed, items)
+	left = set(items)
+	keys = [_key(row) for row in sent.answered if row.item_code in left]
+	rest = {"items": items, "sent": keys} if keys else items
+	world.journal.record([feed_entry(channel, feed, feed.resync, rest, uuid.uuid4().hex)])
 
 
 def _counted_until(world: World, feed: Feed) -> datetime:
@@ -388,16 +477,26 @@ def _let_changes_pass(world: World) -> None:
 def _send_all(
 	world: World, channel: Channel, connector: Connector, entry: Entry, feed: Feed, due: Sequence[Due]
 ) -> Sent | None:
-	"""None: the circuit is open, and the entry went back untried."""
-	sent = Sent()
+	"""What came of it: something was sent, if there was something to send. None: the circuit is open, and the entry
+	went back untried.
+
+	Raises what the first call raises. A later one too, of changes: what the storefront shows by then is not sent
+	again, and the same entry can ask what became of a call whose answer was lost.
+	"""
+	sent, begun = Sent(), False
 	unsendable = [(row.row, PushResult(row.row.listing, row.problem)) for row in due if row.problem]
 	if unsendable:
 		_keep(world, channel, entry, feed, unsendable, sent)
 	batches = list(chunked([row.row for row in due if not row.problem], feed.batch_size(connector)))
 	while batches:
+		if begun and world.now() - entry.started >= world.sending_for:
+			return sent.leave(_rows_of(batches), "the time of one entry was spent")
 		batch = batches.pop(0)
+		comes_back = not begun or entry.topic == feed.changed
 		try:
-			results = call(world, channel, entry, lambda batch=batch: feed.send(connector, batch))
+			results = call(
+				world, channel, entry, lambda batch=batch: feed.send(connector, batch), give_back=comes_back
+			)
 		except TooLarge as error:
 			if len(batch) == 1:
 				results = [PushResult(batch[0].listing, str(error))]
@@ -405,10 +504,27 @@ def _send_all(
 				half = len(batch) // 2
 				batches[:0] = [batch[:half], batch[half:]]
 				continue
+		except (Retryable, *world.interruptions) as error:
+			if comes_back:
+				raise
+			return sent.leave([*batch, *_rows_of(batches)], str(error) or type(error).__name__)
 		if results is None:
-			return None
-		_keep(world, channel, entry, feed, list(zip(batch, results, strict=True)), sent)
+			rest = [*batch, *_rows_of(batches)]
+			return None if comes_back else sent.leave(rest, "the storefront is left alone for a while")
+		answers = list(zip(batch, results, strict=True))
+		put_off = [(row, result) for row, result in answers if result.unsent]
+		if len(put_off) == len(answers) and not begun:
+			raise Retryable(put_off[0][1].error or "The storefront took nothing")
+		_keep(world, channel, entry, feed, [each for each in answers if not each[1].unsent], sent)
+		if put_off:
+			rest = [*(row for row, _ in put_off), *_rows_of(batches)]
+			return sent.leave(rest, put_off[0][1].error or "")
+		begun = True
 	return sent
+
+
+def _rows_of(batches: Sequence[Sequence[Any]]) -> list[Any]:
+	return [row for batch in batches for row in batch]
 
 
 def _keep(
@@ -425,9 +541,11 @@ def _keep(
 	with world.erp.transaction():
 		world.journal.hold(entry)
 		feed.save(world.erp, channel, taken, world.now())
+		feed.learn(world.erp, channel, answered)
 		errors = {row.listing: result.error or "" for row, result in refused}
 		world.erp.save_push_errors(channel.name, feed.kind, errors)
 	sent.count += len(answered)
+	sent.answered += [row for row, _ in answered]
 	for row, result in refused:
 		sent.failed[row.listing] = result
 		sent.items_failed.add(row.item_code)
@@ -437,15 +555,17 @@ def _outcome(world: World, entry: Entry, feed: Feed, sent: Sent) -> Outcome:
 	"""Succeeded, or what is left to do: rows that failed are retried alone, or given to a person."""
 	failed = {key: row.error for key, row in sent.failed.items()}
 	summary = json.dumps({feed.noun: sent.count, "failed": failed})
+	rest = f"; left to the next entry: {len(sent.left)} ({sent.why})" if sent.left else ""
 	if not failed:
 		message = (
-			f"{sent.count} {feed.noun} sent"
+			f"{feed.noun.capitalize()} sent: {sent.count}{rest}"
 			if sent.count
 			else "Nothing to send: the storefront shows this already"
 		)
 		return Outcome("Succeeded", message, summary=summary)
 	reasons = "; ".join(sorted({text or "" for text in failed.values()})[:3])
-	message = f"{sent.count - len(failed)} of {sent.count} {feed.noun} sent; {len(failed)} refused: {reasons}"
+	counts = f"{sent.count - len(failed)} of {sent.count}; refused: {len(failed)}"
+	message = f"{feed.noun.capitalize()} sent: {counts} ({reasons}){rest}"
 	left = json.dumps(sorted(sent.items_failed))
 	delay = delay_before_next(entry.attempt, None, world.uniform)
 	if delay is None or not all(row.retry for row in sent.failed.values()):
@@ -461,4 +581,4 @@ def _finish(world: World, entry: Entry, outcome: Outcome) -> None:
 
 def _dry_run(due: Sequence[Due]) -> Outcome:
 	would = [row.row.model_dump(mode="json") for row in due[:ROWS_SHOWN]]
-	return Outcome("Skipped", f"Dry run: {len(due)} rows not sent", summary=json.dumps(would))
+	return Outcome("Skipped", f"Dry run: nothing sent; rows: {len(due)}", summary=json.dumps(would))

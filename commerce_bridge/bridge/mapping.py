@@ -13,7 +13,7 @@ from jmespath.exceptions import JMESPathError, JMESPathTypeError
 
 from commerce_bridge.bridge.channel import Channel, FieldMap, ShippingMap, TaxMap
 from commerce_bridge.bridge.errors import Misconfigured, Rejected
-from commerce_bridge.bridge.model import ShippingLine, TaxLine
+from commerce_bridge.bridge.model import Fee, ShippingLine, TaxLine
 from commerce_bridge.bridge.money import parse_decimal
 
 ANY = "*"
@@ -89,7 +89,30 @@ def shipping_target(channel: Channel, line: ShippingLine) -> ShippingMap:
 	_missing(
 		channel,
 		"shipping_methods",
-		f'No item or account for the shipping method "{name}"{code}. Add a row for it to Shipping Methods of the channel, then retry.',
+		f'No item or account for the shipping method "{name}"{code}. Add a row for it to Shipping Methods and Fees of the channel, then retry.',
+	)
+
+
+def fee_target(channel: Channel, fee: Fee) -> ShippingMap:
+	"""What a surcharge is booked on: the row for its code, else for its title, else the channel's item for fees.
+
+	The row "*" is for shipping only. Raises `Misconfigured` where there is nothing to book it on.
+	"""
+	by_method = {row.method: row for row in reversed(channel.shipping) if row.method != ANY}
+	for method in (fee.code, fee.title):
+		row = by_method.get(method) if method else None
+		if row and (row.item or row.account):
+			return row
+		if row:
+			message = f'The fee "{row.method}" has neither an item nor an account.'
+			_missing(channel, "shipping_methods", message)
+	if channel.fee_item:
+		return ShippingMap(method=ANY, item=channel.fee_item)
+	name = fee.title or fee.code or "(without a name)"
+	_missing(
+		channel,
+		"fee_item",
+		f'The order has the fee "{name}", but the channel has no item for fees. Choose one, or add a row for it to Shipping Methods and Fees, then retry.',
 	)
 
 
@@ -114,6 +137,14 @@ def warehouse_of(channel: Channel, location_id: str | None) -> str:
 			return row.warehouse
 	where = f'location "{location_id}"' if location_id else "lines without a location"
 	_missing(channel, "default_warehouse", f"No warehouse for {where}, and no default warehouse is set.")
+
+
+def warehouse_at(channel: Channel, location_id: str | None) -> str | None:
+	"""The warehouse that the channel's table names for a location; None where it names none that stock is booked on."""
+	if location_id is None:
+		return None
+	rows = (row for row in channel.warehouses if row.location_id == location_id and not row.is_group)
+	return next((row.warehouse for row in rows), None)
 
 
 # --- the field map ---------------------------------------------------------------------------------------

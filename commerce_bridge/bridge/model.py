@@ -84,6 +84,7 @@ class OrderLine(Model):
 	location_id: str | None = None
 	serials: tuple[str, ...] = ()
 	grade: str | None = None
+	kind: Literal["product", "custom", "gift_card"] = "product"  # "custom": no product of the shop's catalog
 	custom: dict[str, Any] = {}
 
 
@@ -114,10 +115,39 @@ class Payment(Model):
 	paid_at: datetime | None = None
 
 
+class Parcel(Model):
+	"""One parcel of a shipment. `carrier` is the channel's spelling of it, from the carrier map."""
+
+	carrier: str | None = None
+	tracking_number: str | None = None
+	tracking_url: str | None = None
+	delivered: bool = False
+
+
+class FulfilledLine(Model):
+	order_line_id: str
+	quantity: Decimal
+
+
+class Fulfilment(Model):
+	"""What the shop itself says was sent of an order, by us or by a person in the shop's own screens."""
+
+	id: str
+	order_id: str
+	lines: tuple[FulfilledLine, ...]
+	location_id: str | None = None
+	parcels: tuple[Parcel, ...] = ()
+	cancelled: bool = False
+	updated_at: datetime
+	fulfilled_at: datetime | None = None
+
+
 class Order(Model):
 	"""An order as it stands in the shop now: the whole of it, never a delta.
 
 	total = Σ line.total + Σ shipping + Σ fees − Σ discounts, plus Σ taxes where prices are without tax.
+	`test` orders are made to try the shop out. `fulfilments` are all there are, cancelled ones too. `money_gone`:
+	all that was paid was given back, or the payment was voided before anything was, with goods still on the order.
 	"""
 
 	id: str
@@ -137,10 +167,20 @@ class Order(Model):
 	fees: tuple[Fee, ...] = ()
 	discounts: tuple[Discount, ...] = ()
 	payments: tuple[Payment, ...] = ()
+	fulfilments: tuple[Fulfilment, ...] = ()
+	test: bool = False
+	money_gone: Literal["refunded", "voided"] | None = None
 	total: Decimal
 	delivery_date: date | None = None
 	note: str | None = None
 	custom: dict[str, Any] = {}
+
+
+class OrderReference(Model):
+	"""An order of which only the id is known: what is to be booked is asked of the storefront."""
+
+	id: str
+	updated_at: datetime | None = None  # a state as new as this is known already: nothing needs to be asked
 
 
 class OrderCancellation(Model):
@@ -160,15 +200,6 @@ class ShipmentLine(Model):
 	returned: Decimal = Decimal(0)
 
 
-class Parcel(Model):
-	"""One parcel of a shipment. `carrier` is the channel's spelling of it, from the carrier map."""
-
-	carrier: str | None = None
-	tracking_number: str | None = None
-	tracking_url: str | None = None
-	delivered: bool = False
-
-
 class Shipment(Model):
 	"""A delivery of (a part of) an order; `cancelled` takes an earlier one back.
 
@@ -185,6 +216,8 @@ class Shipment(Model):
 	shipped_at: datetime | None = None
 	delivered_at: datetime | None = None
 	cancelled: bool = False
+	external_ids: tuple[str, ...] = ()  # what the storefront calls it, once it was told; one a location
+	taken_ids: tuple[str, ...] = ()  # what the storefront calls the order's other shipments
 
 
 class StockLevel(Model):
@@ -196,7 +229,9 @@ class StockLevel(Model):
 	product_id: str | None = None
 	variant_id: str | None = None
 	location_id: str | None = None
+	stock_id: str | None = None  # what the storefront calls the listing where it counts stock
 	quantity: Decimal
+	expected: Decimal | None = None  # what the storefront should show now: what it took last; None: not known
 	as_of: datetime | None = None  # aware, UTC: every event stored by then is counted; set when it is sent
 
 
@@ -248,6 +283,7 @@ class Listing(Model):
 	weight_uom: str | None = None
 	barcodes: tuple[str, ...] = ()
 	variant_of: str | None = None  # item code of the template
+	template_product_id: str | None = None  # product of the template's other variants in this shop; not told
 	attributes: dict[str, str] = {}
 	components: tuple[Component, ...] = ()
 	condition: str | None = None
@@ -267,6 +303,7 @@ class ShownLevel(Model):
 	product_id: str | None = None
 	variant_id: str | None = None
 	location_id: str | None = None
+	stock_id: str | None = None
 	quantity: Decimal
 
 
@@ -278,6 +315,70 @@ class ShownProduct(Model):
 	variant_id: str | None = None
 	barcode: str | None = None
 	title: str | None = None
+
+
+class ProductVariant(Model):
+	"""What can be bought of a product. `options` are its values, e.g. {"Size": "M"}; without options it is the
+	product itself. Prices are in the product's currency, `weight` in `weight_uom` as ERPNext spells units."""
+
+	id: str
+	sku: str | None = None
+	barcode: str | None = None
+	title: str | None = None
+	options: dict[str, str] = {}
+	price: Decimal | None = None
+	compare_at: Decimal | None = None
+	weight: Decimal | None = None
+	weight_uom: str | None = None
+	image: str | None = None
+	stock_id: str | None = None
+	tracked: bool = True
+	sku_shared: bool = False  # the shop says that another variant has the same SKU
+
+
+class Product(Model):
+	"""A product of the shop with all its variants, as it stands there now."""
+
+	id: str
+	title: str
+	description: str | None = None  # HTML as the shop has it: not cleaned
+	brand: str | None = None
+	product_type: str | None = None
+	published: bool = True
+	images: tuple[str, ...] = ()
+	currency: str | None = None
+	option_names: tuple[str, ...] = ()
+	variants: tuple[ProductVariant, ...] = ()
+	updated_at: datetime | None = None
+	gift_card: bool = False  # no goods: what is sold is money to spend later
+	partial: bool = False  # some of the variants: of those that are missing nothing is said
+
+
+class ProductDeletion(Model):
+	id: str
+
+
+class Redaction(Model):
+	"""The shop asks that a person's data be erased: of these orders, and of the buyer. `everything`: of the shop."""
+
+	customer_id: str | None = None
+	email: str | None = None
+	phone: str | None = None
+	order_ids: tuple[str, ...] = ()
+	everything: bool = False
+
+
+class DataRequest(Model):
+	"""A person asks the shop what is known of them: of these orders, and of the buyer."""
+
+	customer_id: str | None = None
+	email: str | None = None
+	phone: str | None = None
+	order_ids: tuple[str, ...] = ()
+
+
+class Uninstalled(Model):
+	"""The shop took our access back: nothing can be sent to it, or read from it, until it is connected again."""
 
 
 class OrderStatus(Model):
@@ -301,11 +402,29 @@ class OrderChange(Model):
 	lines: tuple[ShipmentLine, ...] = ()
 
 
-EventData = Order | OrderCancellation | Customer
+EventData = (
+	Order
+	| OrderReference
+	| OrderCancellation
+	| Fulfilment
+	| Customer
+	| Product
+	| ProductDeletion
+	| ShownLevel
+	| Redaction
+	| DataRequest
+	| Uninstalled
+)
 
 
 class Event(Model):
-	"""What a payload means. `data` is None for a type that is announced but not supported yet."""
+	"""What a payload means. `data` is None for a type that is announced but not supported yet.
+
+	`incomplete`: something of it has to be asked of the storefront before it can be booked. `reason`: why there is
+	nothing to book after all, where the storefront was asked.
+	"""
 
 	type: str
 	data: EventData | None = None
+	incomplete: bool = False
+	reason: str | None = None

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
+from commerce_bridge.bridge.adoption import ADOPTED, match_rows
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.customers import ensure_customer
-from commerce_bridge.bridge.errors import Misconfigured, Rejected, TotalsDiffer
+from commerce_bridge.bridge.errors import Misconfigured, NothingToBook, Rejected, TotalsDiffer
 from commerce_bridge.bridge.mapping import mapped_values
-from commerce_bridge.bridge.model import Order, OrderCancellation
+from commerce_bridge.bridge.model import Order, OrderCancellation, OrderLine
 from commerce_bridge.bridge.money import decimals_of, written
 from commerce_bridge.bridge.plan import Booked, Item, ItemKey, Record, SalesOrderPlan, SalesOrderState
 from commerce_bridge.bridge.protocols import Entry, Erp, Outcome
@@ -22,12 +23,20 @@ from commerce_bridge.bridge.totals import key_of, plan_amounts
 from commerce_bridge.bridge.versions import is_stale
 
 RECORD_TYPE = "Order"
+#: Kind of line → what it is called where no item was found for it, what to do, and the channel's field.
+_NO_ITEM: dict[str, tuple[str, str, str | None]] = {
+	"product": ("", "Create the Item, its barcode or a Channel Listing", None),
+	"custom": ("the custom line ", "Choose the Custom Line Item of the channel", "custom_line_item"),
+	"gift_card": ("the gift card ", "Choose the Gift Card Item of the channel", "gift_card_item"),
+}
 #: What changes without the Sales Order having to change.
 _NOT_BOOKED = {
 	"version": True,
 	"updated_at": True,
 	"status": True,
+	"money_gone": True,
 	"payments": True,
+	"fulfilments": True,
 	"custom": True,
 	"customer": {
 		"custom",
@@ -41,6 +50,13 @@ _NOT_BOOKED = {
 	},
 	"lines": {"__all__": {"custom"}},
 }
+#: How the money of an order went → what there is to say of it.
+_MONEY_GONE = {
+	"refunded": "All of the money was given back in the storefront, with goods still on the order",
+	"voided": "The payment was voided in the storefront: nothing was paid",
+}
+#: Less than storefronts count: a state this much before another one is older than it, and newer than all before it.
+_MOMENT = timedelta(milliseconds=1)
 
 
 def apply_order(erp: Erp, channel: Channel, order: Order, entry: Entry) -> Outcome:
@@ -66,11 +82,15 @@ def apply_order(erp: Erp, channel: Channel, order: Order, entry: Entry) -> Outco
 def why_unwanted(channel: Channel, order: Order) -> str | None:
 	"""Why the channel's policy does not take the order in, or None. An order once taken in is followed."""
 	policy = channel.orders
+	if order.test and not policy.test_orders:
+		return "A test order: this channel does not import them"
 	if policy.statuses and order.status not in policy.statuses:
 		return f'Orders with status "{order.status}" are not imported by this channel'
 	placed = order.placed_at or order.updated_at
 	if policy.from_date and placed < policy.from_date:
 		return f"Placed before {policy.from_date.date().isoformat()}, where this channel's imports begin"
+	if order.money_gone:
+		return f"{_MONEY_GONE[order.money_gone]}: not imported"
 	return None
 
 
@@ -94,15 +114,27 @@ def _follow(erp: Erp, channel: Channel, order: Order, entry: Entry, record: Reco
 		cancelled=False,
 	)
 	state = erp.get_sales_order(record.document) if record.document else None
-	if record.document and not record.cancelled:
+	standing = bool(record.document) and not record.cancelled
+	if order.money_gone and record.fingerprint != ADOPTED:
+		message = _without_money(order.money_gone, state if standing else None)
+		return _outcome("Skipped", message, record, order)
+	if standing:
 		kept = _why_kept(record, state, fingerprint)
 		if kept:
+			if record.fingerprint == ADOPTED and state and state.status != "Cancelled":
+				_name_rows(erp, channel, order, state.name)
 			erp.save_record(seen)
 			return _outcome(*kept, record, order)
-		_refuse_if_fixed(record, state)
+		_refuse_if_fixed(record, state, order)
+	try:
+		plan = _plan(erp, channel, order, entry)
+	except (Rejected, Misconfigured) as error:
+		if not _goods_gone(order) or (state is None and not isinstance(error, NothingToBook)):
+			raise
+		return _hold_charges(erp, channel, order, seen, state, error)
 	if state:
 		erp.forget_pushed(channel.name, state.name)
-	booked = _book(erp, channel, order, entry, state)
+	booked = _book(erp, channel, order, plan, state)
 	erp.forget_pushed(channel.name, booked.name)
 	erp.save_record(replace(seen, doctype="Sales Order", document=booked.name))
 	verb = "changed" if state else "made"
@@ -115,18 +147,118 @@ def _follow(erp: Erp, channel: Channel, order: Order, entry: Entry, record: Reco
 	)
 
 
+def _name_rows(erp: Erp, channel: Channel, order: Order, sales_order: str) -> None:
+	"""Rows of a Sales Order that another connector made learn which line they are: shipments are told by line."""
+	keys = {key_of(line): line for line in order.lines}
+	items = erp.find_items(channel, keys)
+	lines = [
+		(line.id, items[key_of(line)].item_code, line.quantity)
+		for line in order.lines
+		if key_of(line) in items
+	]
+	matched, left = match_rows(erp.unnamed_rows(sales_order), lines)
+	waiting = [row.item_code for row in left if row.waits]
+	if waiting:
+		raise Rejected(
+			f"Sales Order {sales_order} was made by another connector, and these rows of it are no lines of the "
+			f"shop's order: {', '.join(waiting)}. Link the Items to the shop's products, or deliver and close the order "
+			"by hand; then retry."
+		)
+	erp.name_rows(matched)
+
+
 def _why_kept(record: Record, state: SalesOrderState | None, fingerprint: str) -> tuple[str, str] | None:
 	"""State and message where the document is left as it is, or None where it has to change."""
-	if fingerprint != record.fingerprint:
+	if fingerprint != record.fingerprint and record.fingerprint != ADOPTED:
 		return None
 	if state is None:
 		return "Skipped", f"Sales Order {record.document} was deleted in ERPNext"
 	if state.status == "Cancelled":
 		return "Skipped", f"Sales Order {record.document} was cancelled in ERPNext"
+	if record.fingerprint == ADOPTED:
+		return "Succeeded", "Taken over as it is: the Sales Order follows the shop from the next change on"
 	return "Succeeded", "Nothing to change: the Sales Order says this already"
 
 
-def _refuse_if_fixed(record: Record, state: SalesOrderState | None) -> None:
+def _without_money(gone: str, state: SalesOrderState | None) -> str:
+	"""Why nothing is done about an order without its money. Raises `Rejected` where its Sales Order still stands."""
+	if state is None:
+		return f"{_MONEY_GONE[gone]}: not imported"
+	if state.status == "Cancelled":
+		return f"{_MONEY_GONE[gone]}, and Sales Order {state.name} is cancelled"
+	standing = _standing(state)
+	if standing:
+		advice = (
+			f"It is {standing}. Refunds are not booked yet: make the return and the credit note for what was "
+			"given back by hand, then skip this entry"
+			if gone == "refunded"
+			else f"It is {standing}. Cancel or return these, and the Sales Order, or collect the payment in another way; then skip this entry"
+		)
+	else:
+		advice = "If nothing is to be sent, cancel it, then retry; if the goods are sent all the same, skip this entry"
+	raise Rejected(f"{_MONEY_GONE[gone]}. Sales Order {state.name} still stands with them. {advice}.")
+
+
+def _goods_gone(order: Order) -> bool:
+	"""Whether all lines were taken back, and only charges are left."""
+	return bool(order.lines) and not any(line.quantity for line in order.lines)
+
+
+def _charges_left(order: Order) -> str:
+	charges = [
+		(f'shipping "{line.title or line.code or ""}"', line.amount) for line in order.shipping if line.amount
+	]
+	charges += [(f'fee "{fee.title or fee.code or ""}"', fee.amount) for fee in order.fees if fee.amount]
+	named = ", ".join(f"{name} {written(amount, order.currency)}" for name, amount in charges)
+	return (
+		f"All goods of this order were taken back. What is left of it is {written(order.total, order.currency)}"
+		f"{f' ({named})' if named else ''}."
+	)
+
+
+def _hold_charges(
+	erp: Erp,
+	channel: Channel,
+	order: Order,
+	seen: Record,
+	state: SalesOrderState | None,
+	error: Rejected | Misconfigured,
+) -> Outcome:
+	"""Charges that cannot be booked by themselves are held; the goods they came with must not be sent.
+
+	The Sales Order is cancelled, and the record is that of a moment before: the entry may be retried, and what is
+	older than it brings no goods back.
+	"""
+	message = _charges_left(order)
+	if state and state.status != "Cancelled":
+		erp.forget_pushed(channel.name, state.name)
+		erp.cancel_sales_order(state.name)
+		message += f" Sales Order {state.name} was cancelled, so that nothing of it is sent."
+	if state:
+		before = None if order.version is None else order.version - 1
+		erp.save_record(
+			replace(
+				seen, version=before, source_time=order.updated_at - _MOMENT, fingerprint=None, cancelled=True
+			)
+		)
+	if isinstance(error, NothingToBook):
+		message += (
+			" A Sales Order needs an item: choose one instead of an account in Shipping Methods and Fees of the "
+			"channel, then retry; or book the charge by hand and skip this entry."
+		)
+	else:
+		message += f" {error}"
+	return Outcome(
+		"Failed",
+		message,
+		"Misconfigured" if isinstance(error, Misconfigured) else "Rejected",
+		reference_doctype=seen.doctype,
+		reference_name=seen.document,
+		external_number=order.number,
+	)
+
+
+def _refuse_if_fixed(record: Record, state: SalesOrderState | None, order: Order) -> None:
 	"""Raises `Rejected` where the Sales Order cannot follow by itself; says what a person must do."""
 	if state is None or state.status == "Cancelled":
 		done = "deleted" if state is None else "cancelled"
@@ -134,11 +266,14 @@ def _refuse_if_fixed(record: Record, state: SalesOrderState | None) -> None:
 			f"The storefront changed this order, but Sales Order {record.document} was {done} in ERPNext. "
 			"Cancel the order in the storefront, or make a new Sales Order by hand and skip this entry."
 		)
-	_refuse_while(state, "follow the storefront's change", "make the change by hand and skip this entry")
+	what = f"{_charges_left(order)} " if _goods_gone(order) else ""
+	_refuse_while(
+		state, "follow the storefront's change", "make the change by hand and skip this entry", what
+	)
 
 
-def _refuse_while(state: SalesOrderState, purpose: str, otherwise: str) -> None:
-	standing = [
+def _standing(state: SalesOrderState) -> str:
+	return "; ".join(
 		f"{title} {', '.join(names)}"
 		for title, names in (
 			("delivered by", state.delivered),
@@ -146,16 +281,21 @@ def _refuse_while(state: SalesOrderState, purpose: str, otherwise: str) -> None:
 			("in preparation in", state.drafts),
 		)
 		if names
-	]
+	)
+
+
+def _refuse_while(state: SalesOrderState, purpose: str, otherwise: str, what: str = "") -> None:
+	standing = _standing(state)
 	if standing:
 		raise Rejected(
-			f"Sales Order {state.name} cannot {purpose}: it is {'; '.join(standing)}. "
+			f"{what}Sales Order {state.name} cannot {purpose}: it is {standing}. "
 			f"Cancel or delete these documents, then retry; or {otherwise}."
 		)
 
 
-def _book(erp: Erp, channel: Channel, order: Order, entry: Entry, state: SalesOrderState | None) -> Booked:
-	plan = _plan(erp, channel, order, entry)
+def _book(
+	erp: Erp, channel: Channel, order: Order, plan: SalesOrderPlan, state: SalesOrderState | None
+) -> Booked:
 	booked = (
 		erp.replace_sales_order(channel, state.name, plan) if state else erp.create_sales_order(channel, plan)
 	)
@@ -215,15 +355,37 @@ def _local_date(channel: Channel, moment: datetime) -> date:
 def find_items(erp: Erp, channel: Channel, order: Order) -> Mapping[ItemKey, Item]:
 	"""The items of all lines. Raises `Misconfigured` that names every line without one."""
 	keys = {key_of(line): line for line in order.lines if line.quantity}
-	items = erp.find_items(channel, keys)
+	items = dict(erp.find_items(channel, keys))
+	_add_line_items(erp, channel, {key: line for key, line in keys.items() if key not in items}, items)
 	missing = [line for key, line in keys.items() if key not in items]
 	if missing:
-		names = ", ".join(f'"{line.sku or line.barcode or line.name or line.id}"' for line in missing)
-		raise Misconfigured(
-			f"No item for {names}. Create the Item, its barcode or a Channel Listing, then retry.",
-			doctype="Item",
-		)
+		_refuse_without_items(channel, missing)
 	return items
+
+
+def _refuse_without_items(channel: Channel, missing: Sequence[OrderLine]) -> NoReturn:
+	"""Names every line, and of lines without a product the field of the channel to be filled in."""
+	texts, fieldnames = [], []
+	for kind, (what, fix, fieldname) in _NO_ITEM.items():
+		lines = [line for line in missing if line.kind == kind]
+		if lines:
+			names = ", ".join(f'"{line.sku or line.barcode or line.name or line.id}"' for line in lines)
+			texts.append(f"No item for {what}{names}. {fix}, then retry.")
+			fieldnames.append(fieldname)
+	fieldname = fieldnames[0]
+	if fieldname is None:
+		raise Misconfigured(" ".join(texts), doctype="Item")
+	raise Misconfigured(" ".join(texts), "Channel Settings", channel.name, fieldname)
+
+
+def _add_line_items(
+	erp: Erp, channel: Channel, missing: Mapping[ItemKey, OrderLine], items: dict[ItemKey, Item]
+) -> None:
+	"""The channel's own items for lines that no product stands behind: custom lines, gift cards sold."""
+	codes = {"custom": channel.line_items.custom, "gift_card": channel.line_items.gift_card, "product": None}
+	wanted = {key: ItemKey(sku=code) for key, line in missing.items() if (code := codes[line.kind])}
+	found = erp.find_items(channel, set(wanted.values())) if wanted else {}
+	items.update({key: found[named] for key, named in wanted.items() if named in found})
 
 
 def apply_cancellation(erp: Erp, channel: Channel, cancellation: OrderCancellation) -> Outcome:

@@ -19,15 +19,18 @@ from commerce_bridge.bridge.circuit import call
 from commerce_bridge.bridge.drift import CHECK, push_check
 from commerce_bridge.bridge.errors import Rejected, Retryable
 from commerce_bridge.bridge.feeds import FEEDS, lane_of, push_feed
+from commerce_bridge.bridge.fulfilments import SHIPMENT, save_told
 from commerce_bridge.bridge.model import Shipment
+from commerce_bridge.bridge.product_import import IMPORT, import_page
 from commerce_bridge.bridge.protocols import Connector, Entry, NewEntry, Outcome, PushResult
 from commerce_bridge.bridge.webhooks import FOLLOW, follow
 from commerce_bridge.bridge.world import World
 
-SHIPMENT = "shipment.changed"
 ORDER_CHANGE = "order.changed"
 ORDER_STATUS = "order.status"
 CUSTOMER = "customer.changed"
+#: Of a shipment: what the storefront calls it is known only once it was told.
+NOT_TOLD = {"external_ids", "taken_ids"}
 #: A lane is busy although nothing runs in it: a worker outlived its lease. Rare, so the wait is long.
 BUSY = timedelta(seconds=5)
 
@@ -61,7 +64,7 @@ def shipment_entry(
 	:param shipment: as it stands now. What is compared is what the storefront would see, not when it was saved
 	:param last: name and payload of the latest entry of this document and order in the channel
 	"""
-	told = hashlib.sha256(shipment.model_dump_json().encode()).hexdigest()
+	told = hashlib.sha256(shipment.model_dump_json(exclude=NOT_TOLD).encode()).hexdigest()
 	if last and last[1] and json.loads(last[1]).get("told") == told:
 		return None
 	# What was told before is part of the key: a tracking number put back to what it was is told again.
@@ -71,7 +74,14 @@ def shipment_entry(
 		payload=json.dumps({"doctype": doctype, "name": name, "told": told}),
 		external_id=shipment.order_id,
 		external_number=shipment.order_number,
+		lane=shipment_lane(channel, shipment.order_id),
 	)
+
+
+def shipment_lane(channel: str, order_id: str) -> str:
+	"""Shipments of one order go one after the other: what of it is left to be sent is looked up first."""
+	order = "\0".join((channel, order_id))
+	return f"{SHIPMENT}:{hashlib.sha256(order.encode()).hexdigest()}"
 
 
 def told_entry(
@@ -99,7 +109,7 @@ def push(world: World, channel: Channel, connector: Connector, entry: Entry) -> 
 	goes back untried.
 	"""
 	feed = _FEED_OF.get(entry.topic)
-	lane = lane_of(feed, channel.name) if feed else f"{channel.name}:{entry.topic}:{entry.reference_name}"
+	lane = lane_of(feed, channel.name) if feed else _lane_of_document(entry)
 	with world.erp.exclusive(f"push:{lane}") as mine:
 		if not mine:
 			return world.journal.postpone(entry, world.now() + BUSY)
@@ -107,9 +117,17 @@ def push(world: World, channel: Channel, connector: Connector, entry: Entry) -> 
 			return push_feed(world, channel, connector, entry, feed)
 		if entry.topic == CHECK:
 			return push_check(world, channel, connector, entry)
+		if entry.topic == IMPORT:
+			return import_page(world, channel, connector, entry)
 		if entry.topic == FOLLOW:
 			return follow(world, channel, connector, entry)
 		_push_document(world, channel, connector, entry)
+
+
+def _lane_of_document(entry: Entry) -> str:
+	if entry.topic == SHIPMENT and entry.external_id:
+		return shipment_lane(entry.channel, entry.external_id)
+	return f"{entry.channel}:{entry.topic}:{entry.reference_name}"
 
 
 _FEED_OF = {topic: feed for feed in FEEDS.values() for topic in (feed.changed, feed.resync)}
@@ -156,7 +174,11 @@ def _push_document(world: World, channel: Channel, connector: Connector, entry: 
 		return
 	if result.error:
 		raise Retryable(result.error) if result.retry else Rejected(result.error)
-	_finish(world, entry, Outcome("Succeeded", "The storefront took it", summary=document.model_dump_json()))
+	with world.erp.transaction():
+		if isinstance(document, Shipment):
+			save_told(world.erp, entry, (doctype, name), document, result)
+		outcome = Outcome("Succeeded", "The storefront took it", summary=document.model_dump_json())
+		world.journal.finish(entry, outcome, world.now())
 
 
 def _finish(world: World, entry: Entry, outcome: Outcome) -> None:

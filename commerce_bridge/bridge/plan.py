@@ -6,6 +6,7 @@ Amounts are in the order's currency, already quantised to its minor unit.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -36,6 +37,7 @@ class ItemKey:
 	variant_id: str | None = None
 	sku: str | None = None
 	barcode: str | None = None
+	kind: str = "product"  # of the line: two lines that name nothing may still be different things
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,39 @@ class SalesOrderState:
 	delivered: tuple[str, ...] = ()  # submitted Delivery Notes
 	billed: tuple[str, ...] = ()  # submitted Sales Invoices
 	drafts: tuple[str, ...] = ()  # draft Delivery Notes, Invoices, Pick Lists: a cancellation orphans them
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedLine:
+	"""A position of a Sales Order; `warehouse` is where it is to be delivered from."""
+
+	item_code: str
+	item_name: str
+	quantity: Decimal
+	warehouse: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+	"""A Delivery Note, or a Sales Invoice that updates stock, that ships of a Sales Order. No return.
+
+	:param lines: how much, by the shop's line id
+	:param fulfilments: what the shop calls it
+	"""
+
+	doctype: str
+	name: str
+	submitted: bool
+	lines: Mapping[str, Decimal]
+	fulfilments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+	"""The positions of a Sales Order by the shop's line id, and what ships of them, oldest first."""
+
+	lines: Mapping[str, OrderedLine]
+	documents: tuple[Delivery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ dedupe keys as webhooks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from commerce_bridge.bridge.channel import Channel
-from commerce_bridge.bridge.protocols import Connector, Page
+from commerce_bridge.bridge.plan import Record
+from commerce_bridge.bridge.protocols import Connector, Incoming, Page
 from commerce_bridge.bridge.receive import new_entry
 from commerce_bridge.bridge.world import World
 
@@ -48,8 +49,22 @@ def poll(
 
 def _store(world: World, channel: Channel, page: Page, polled: Polled, keep_cursor: bool) -> None:
 	with world.erp.transaction():
-		recorded = world.journal.record([new_entry(channel, incoming) for incoming in page.events])
+		news = _news(world, channel, page.events)
+		recorded = world.journal.record([new_entry(channel, incoming) for incoming in news])
 		if keep_cursor and page.cursor:
 			world.state.set_cursor(channel.name, CURSOR, page.cursor)
-	polled.seen += len(recorded)
+	polled.seen += len(page.events)
 	polled.new += sum(row.created for row in recorded)
+
+
+def _news(world: World, channel: Channel, events: Sequence[Incoming]) -> list[Incoming]:
+	"""Those of which no later state is applied already: a poll sees again what webhooks brought long ago."""
+	ids = {event.external_id for event in events if event.external_id and event.source_time}
+	known = world.erp.known_orders(channel.name, sorted(ids)) if ids else {}
+	return [event for event in events if not _is_past(event, known.get(event.external_id or ""))]
+
+
+def _is_past(event: Incoming, record: Record | None) -> bool:
+	if record is None or record.source_time is None or event.source_time is None:
+		return False
+	return record.source_time > event.source_time

@@ -6,23 +6,28 @@ All four share one database transaction on a site: `Erp.transaction()` covers wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
+from commerce_bridge.bridge.adoption import UnnamedRow
 from commerce_bridge.bridge.channel import Channel, Credentials
 from commerce_bridge.bridge.clock import Now
 from commerce_bridge.bridge.model import (
 	Address,
 	Customer,
+	DataRequest,
 	Event,
+	Fulfilment,
 	Listing,
 	OrderChange,
 	OrderStatus,
 	Price,
+	Product,
+	Redaction,
 	Shipment,
 	ShownLevel,
 	ShownProduct,
@@ -30,6 +35,7 @@ from commerce_bridge.bridge.model import (
 )
 from commerce_bridge.bridge.plan import (
 	Booked,
+	Deliveries,
 	Item,
 	ItemKey,
 	Record,
@@ -115,6 +121,11 @@ class PushResult:
 	retry: bool = False
 	product_id: str | None = None  # what the storefront calls a listing it has just created
 	variant_id: str | None = None
+	stock_id: str | None = None  # what it calls the listing where it counts stock, where that was found out
+	external_ids: tuple[str, ...] = ()  # what it calls a shipment: one a location
+	stale: bool = False  # it shows another level than expected: what was last pushed is not known any more
+	warning: str | None = None  # of a listing that was taken: what a person has to do for it to be seen
+	unsent: bool = False  # it is left for another call, and `error` says why
 
 
 def row_key(level: StockLevel) -> str:
@@ -151,16 +162,69 @@ class ShownPage:
 	cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+	"""An access token a platform gave; `expires` (aware, UTC) is None where it does not end."""
+
+	value: str = field(repr=False)
+	expires: datetime | None = None
+
+
+class Tokens(Protocol):
+	"""Where the tokens of channels are kept, encrypted. Part of `ChannelState`."""
+
+	def get_token(self, channel: str) -> Token | None: ...
+
+	def save_token(self, channel: str, token: Token | None) -> None:
+		"""Commits by itself: other workers must not use the one before."""
+		...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+	"""What a connector works with during one unit of work.
+
+	:param transport: to addresses that users typed in, or that a storefront gave
+	:param sleep: waits so many seconds, where a storefront says how long
+	:param unit: name of the Sync Log: a call repeated within it is known as a repetition
+	:param allow_loopback: for development: the storefront may be on this machine, without TLS
+	"""
+
+	transport: Transport
+	tokens: Tokens
+	now: Now
+	sleep: Callable[[float], None]
+	unit: str = ""
+	allow_loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProductPage:
+	"""Products of an export, and where the next page begins; None is the end.
+
+	:param wait: the storefront is still preparing the export: ask again, with this cursor, after so long
+	:param done: of `total`, in whatever the storefront counts, for the progress
+	"""
+
+	products: tuple[Product, ...]
+	cursor: str | None
+	wait: timedelta | None = None
+	done: int = 0
+	total: int | None = None
+
+
 class Connector(Protocol):
 	"""A platform. Built for one channel and one unit of work; holds its client and credentials.
 
-	The `push_…` methods of batches give one result for each row, in order. They raise `TooLarge` where the
+	The `push_…` methods of batches give one result for each row, in order, and take no longer than a minute or so:
+	what is left then is `unsent`, but never all of it. They raise `TooLarge` where the
 	storefront says that the request is too large: it is cut in half then.
 	"""
 
 	platform: str
 	batch_size: int  # stock levels and prices in one call
 	listing_batch_size: int  # listings in one call: descriptions are long
+	order_topics: frozenset[str]  # of entries that hold an order as a whole, or lead to it
 
 	def handshake(self, request: WebhookRequest) -> Answer | None:
 		"""The answer to an unsigned ping of the platform, or None."""
@@ -176,6 +240,11 @@ class Connector(Protocol):
 
 	def parse(self, topic: str, payload: str) -> Event:
 		"""The payload as the canonical model. Raises `Rejected` on data that makes no sense."""
+		...
+
+	def complete(self, event: Event) -> Event:
+		"""An `incomplete` event with what its payload does not say, asked of the storefront. Its data is None
+		where the storefront does not have it any more. Called outside any transaction."""
 		...
 
 	def fetch_order(self, external_id: str) -> Incoming | None:
@@ -210,16 +279,31 @@ class Connector(Protocol):
 		"""A page of the products the storefront has now; None where it cannot be asked."""
 		...
 
+	def products(self, cursor: str | None) -> ProductPage | None:
+		"""A page of the shop's products with all their variants, for an import; None where it cannot be asked.
+
+		:param cursor: of the page before; None begins a new export
+		"""
+		...
+
 	def push_order_status(self, status: OrderStatus) -> PushResult: ...
 
 	def push_customer(self, customer: Customer) -> PushResult: ...
 
-	def push_shipment(self, shipment: Shipment) -> PushResult: ...
+	def push_shipment(self, shipment: Shipment) -> PushResult:
+		"""Tells of a shipment, or of what changed of one that was told. A repetition after a worker died between
+		the call and the commit ships nothing twice. The result names what the storefront calls it."""
+		...
 
 	def push_order_change(self, change: OrderChange) -> PushResult: ...
 
 	def check(self) -> list[Check]:
 		"""Reachability, credentials, clock."""
+		...
+
+	def warnings(self) -> list[Check]:
+		"""What works now and will not for much longer, each with what to do; asked once a day, and told to people
+		once for each title. Empty where there is nothing."""
 		...
 
 	def register_webhooks(self, callback_url: str) -> str | None:
@@ -228,12 +312,32 @@ class Connector(Protocol):
 
 	def unregister_webhooks(self, callback_url: str) -> None: ...
 
+	def webhooks_differ(self, callback_url: str) -> bool:
+		"""Whether `register_webhooks` would change something now."""
+		...
+
+	def authorisation_url(self, callback_url: str, state: str) -> str:
+		"""Where a person agrees that we may use the shop; the platform sends them on to `callback_url` with
+		`state`. Raises `Misconfigured` where the platform, or the channel, does not work that way."""
+		...
+
+	def authorised(self, query: Mapping[str, str]) -> Token:
+		"""The token, for what the platform sent with that person; its caller has checked the state. Raises
+		`Rejected` unless it is the platform's own answer for this channel's shop."""
+		...
+
+
+class Connect(Protocol):
+	"""Builds the connector of a channel for one unit of work, named after its Sync Log."""
+
+	def __call__(self, channel: Channel, credentials: Credentials, unit: str = "") -> Connector: ...
+
 
 class ConnectorFactory(Protocol):
 	"""What the registry holds for a platform."""
 
 	def __call__(
-		self, channel: Channel, credentials: Credentials, transport: Transport, now: Now
+		self, channel: Channel, credentials: Credentials, surroundings: Surroundings
 	) -> Connector: ...
 
 
@@ -277,6 +381,7 @@ class Entry:
 	attempt: int
 	lease: str
 	started: datetime
+	recorded: datetime | None = None
 	reference_name: str | None = None
 	accepted_difference: Decimal | None = None
 
@@ -295,6 +400,35 @@ class Outcome:
 	external_number: str | None = None  # known once the payload was parsed
 	payload: str | None = None  # replaces the payload: what is left to do (outbound batches)
 	summary: str | None = None  # of request and response, masked
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+	"""Where the journal may speak of a person.
+
+	:param orders: external ids of orders, and `customers` of customers: the same id may be both
+	:param documents: names of documents that entries are about
+	:param words: e-mail addresses and phone numbers, looked for in entries that name no id
+	:param everything: all entries of the channel
+	"""
+
+	orders: tuple[str, ...] = ()
+	customers: tuple[str, ...] = ()
+	documents: tuple[str, ...] = ()
+	words: tuple[str, ...] = ()
+	everything: bool = False
+
+
+#: What an entry says in place of what it said of a person.
+ERASED = "Its contents were erased: the shop asked for it"
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+	"""What was erased, in words; `more`: it was too much for one transaction, another has to go on."""
+
+	message: str
+	more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,9 +465,44 @@ class Journal(Protocol):
 		"""Writes the terminal (or Retrying) state and the attempt row. Raises `LeaseLost`."""
 		...
 
+	def name_order(self, entry: Entry, external_id: str) -> None:
+		"""Keeps of which order an entry is that did not say so; part of the caller's transaction."""
+		...
+
+	def settle(
+		self,
+		entry: Entry,
+		external_id: str,
+		topics: Sequence[str],
+		updated_at: datetime,
+		seen: datetime | None,
+		message: str,
+	) -> int:
+		"""Skips the inbound entries of these topics about this order that failed, and hold nothing newer than what
+		this entry brought: another order state, older than `updated_at`; or one of that very moment (storefronts
+		count seconds) that was recorded by `seen`, or has the same payload. Part of the caller's transaction.
+
+		:param seen: until when the state that was applied is known to hold everything; None where a version says it
+		:return: how many
+		"""
+		...
+
 	def merge_queued(self, channel: str, topic: str, items: Sequence[str], limit: int) -> bool:
 		"""Adds items, each once, to an outbound entry of this topic that is Queued and was never tried, if
 		there is one with room for all (a JSON list of at most `limit`). Part of the caller's transaction."""
+		...
+
+	def is_open(self, channel: str, topic: str, external_id: str) -> bool:
+		"""Whether an entry of this topic about this id is Queued, Running or Retrying."""
+		...
+
+	def blank(self, channel: str, traces: Traces, keep: str) -> int:
+		"""Erases what entries of the channel say of a person: payloads, summaries, messages. Rows and keys stay.
+		Inbound ones that are not finished become Skipped. Part of the caller's transaction.
+
+		:param keep: the entry that asks for it, which is left alone
+		:return: how many
+		"""
 		...
 
 	def uncounted(self, limit: int) -> list[Uncounted]:
@@ -379,7 +548,7 @@ class Circuit:
 	probing_since: datetime | None = None
 
 
-ProgressKind = Literal["Import", "Stock", "Prices", "Listings", "Stock Check"]
+ProgressKind = Literal["Import", "Products", "Stock", "Prices", "Listings", "Stock Check"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,7 +564,7 @@ class Progress:
 	message: str = ""
 
 
-class ChannelState(Protocol):
+class ChannelState(Tokens, Protocol):
 	def channel(self, name: str) -> Channel:
 		"""Settings, with the *effective* status: a copy of the site is Paused. Raises `Misconfigured`."""
 		...
@@ -405,6 +574,11 @@ class ChannelState(Protocol):
 		...
 
 	def active_channels(self) -> list[str]: ...
+
+	def pause(self, channel: str, reason: str) -> None:
+		"""The channel works on nothing until a person makes it Active again; they are told the reason. Part of
+		the caller's transaction."""
+		...
 
 	def get_circuit(self, channel: str) -> Circuit: ...
 
@@ -458,6 +632,17 @@ class ListingContent:
 	content: Listing
 	last_pushed: str | None
 	warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+	"""What an import made of one variant. `error` says why it was left alone, in words for people."""
+
+	variant_id: str
+	sku: str | None = None
+	item_code: str | None = None
+	made: Literal["Item", "Listing", "Nothing"] = "Nothing"
+	error: str | None = None
 
 
 DriftKind = Literal["Differs", "Not in Shop", "Unknown to Us"]
@@ -568,6 +753,82 @@ class Erp(Protocol):
 		"""Submitted: cancelled. Draft: deleted, for ERPNext cannot cancel one; Deleted Documents keep it."""
 		...
 
+	def unnamed_rows(self, sales_order: str) -> list[UnnamedRow]:
+		"""Rows that do not say which line of the shop's order they are: another connector made them."""
+		...
+
+	def name_rows(self, line_ids: Mapping[str, str]) -> None:
+		"""Keeps the line ids, by row of a Sales Order; documents made from these rows get them too."""
+		...
+
+	# sent by the shop itself
+	def get_deliveries(self, sales_order: str) -> Deliveries:
+		"""What is ordered, and what ships of it: submitted and draft, not cancelled."""
+		...
+
+	def create_delivery_note(self, channel: Channel, sales_order: str, fulfilment: Fulfilment) -> str:
+		"""A draft of what the shop says was sent, with its tracking, from its location's warehouse. Its lines are
+		those of the Sales Order. Raises `Rejected` where the order has not that much left."""
+		...
+
+	def withdraw_delivery_note(self, name: str) -> None:
+		"""Deletes the draft of a fulfilment that the shop cancelled. Raises `Rejected` where it was submitted.
+		One that was cancelled or deleted stays as it is."""
+		...
+
+	# the shop's products
+	def link_products(
+		self,
+		channel: Channel,
+		products: Sequence[Product],
+		create: bool,
+		overwrite: bool = False,
+		prices: bool = False,
+	) -> list[Linked]:
+		"""Brings the channel's listings in line with products as the shop has them now: ids of those that are
+		listed, listings of Items found by SKU, then by barcode, new Items where `create` says so and nothing was
+		found. Variants that are gone are marked on their listings. One result for each variant; part of the
+		caller's transaction, each product in a savepoint of its own.
+
+		:param overwrite: texts and images of Items that are known become the shop's, where it owns them
+		:param prices: the shop's price is kept where the channel's price list has none for the item
+		:raises Misconfigured: where Items are to be made and the channel does not say how
+		"""
+		...
+
+	def mark_not_exported(self, channel: str, since: datetime) -> int:
+		"""Marks the listings of products of the shop that `link_products` did not meet since a time, although they
+		were there then: the shop does not have them any more. Returns how many."""
+		...
+
+	def mark_deleted(self, channel: str, product_id: str) -> int:
+		"""Marks the listings of a product that the shop does not have any more; returns how many."""
+		...
+
+	def note_shown(self, channel: Channel, shown: ShownLevel) -> Outcome:
+		"""The shop says what it shows now. Where that is more than was last pushed, the level is forgotten, and
+		its item goes into the outbox. Succeeded or Skipped, with what was made of it in words."""
+		...
+
+	# personal data
+	def redact(self, channel: Channel, redaction: Redaction, log: str) -> Redacted:
+		"""Erases what is known of a person, documents of the books aside: invoices, payments, ledgers. Of a
+		customer whom others know too, only what this channel brought. Nothing known is no error. Part of the
+		caller's transaction.
+
+		:param log: the entry that asks for it
+		"""
+		...
+
+	def personal_data(self, channel: Channel, request: DataRequest) -> str:
+		"""What is known of a person, as JSON text: an object with lists named customers, contacts, addresses,
+		orders, deliveries, invoices, entries. Of nobody else. Nothing is kept of it."""
+		...
+
+	def tell_personal_data(self, channel: Channel, log: str) -> None:
+		"""Tells those who may read it that what the entry asks for can be read; part of the transaction."""
+		...
+
 	# sold, and not booked yet
 	def known_orders(self, channel: str, external_ids: Sequence[str]) -> dict[str, Record]:
 		"""The records of these orders by external id, as they are committed; nothing is locked."""
@@ -642,10 +903,19 @@ class Erp(Protocol):
 		...
 
 	def save_warnings(self, channel: str, warnings: Mapping[str, str | None]) -> None:
-		"""Keeps on each listing what had to be left out of it, or None. Writes only what differs."""
+		"""Keeps on each listing what had to be left out of it, or has to be done by a person, or None. Writes only
+		what differs."""
 		...
 
 	def save_pushed(self, channel: str, pushed: Sequence[StockLevel], now: datetime) -> None: ...
+
+	def save_stock_ids(self, channel: str, ids: Mapping[str, str]) -> None:
+		"""Keeps on the listings, by listing, what the storefront calls them where it counts stock."""
+		...
+
+	def forget_levels(self, channel: str, levels: Sequence[StockLevel]) -> None:
+		"""Makes the last push of these listings at these locations unknown: the storefront shows something else."""
+		...
 
 	def forget_pushed(self, channel: str, sales_order: str) -> None:
 		"""Makes the last push of the order's listings unknown: the shop counts its own sales and cancellations,
@@ -675,9 +945,9 @@ class Erp(Protocol):
 	def get_shipment(
 		self, doctype: str, name: str, channel: str | None = None, order_id: str | None = None
 	) -> Shipment | None:
-		"""The Delivery Note, or Sales Invoice that updates stock, as it stands now; None if it does not belong
-		to a channel's order. It may ship several orders: what is meant is the shipment of this channel's order,
-		or the first where they are not given."""
+		"""The Delivery Note, or Sales Invoice that updates stock, as it stands now, with what the storefront calls
+		it and the order's other ones; None if it does not belong to a channel's order. It may ship several
+		orders: what is meant is the shipment of this channel's order, or the first where they are not given."""
 		...
 
 	def get_order_change(self, sales_order: str) -> OrderChange | None: ...

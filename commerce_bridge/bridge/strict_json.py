@@ -20,8 +20,7 @@ MAX_NUMBER_LENGTH = 64
 MAX_EXPONENT = 308
 
 _BOM = "\ufeff"
-# A string without an end still matches as a whole: otherwise each quote in it would start the search anew.
-_STRUCTURE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -78,14 +77,16 @@ def _check_depth(raw: bytes) -> None:
 	# Most bodies have fewer brackets in all than they may nest: then there is nothing to follow.
 	if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
 		return
+	if b"\\" in raw:
+		raw = raw.replace(rb"\\", b"").replace(rb"\"", b"")
+	outside_strings = b"".join(raw.split(b'"')[::2])
 	depth = 0
-	for match in _STRUCTURE.finditer(raw):
-		first = raw[match.start()]
-		if first in b"[{":
+	for byte in outside_strings.translate(None, _NO_BRACKETS):
+		if byte in b"[{":
 			depth += 1
 			if depth > MAX_DEPTH:
 				raise BadRequest(f"the body is nested more than {MAX_DEPTH} deep")
-		elif first in b"]}":
+		else:
 			depth -= 1
 
 

@@ -23,9 +23,15 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
-from commerce_bridge.bridge.channel import Channel
-from commerce_bridge.bridge.errors import Misconfigured, Rejected, TotalsDiffer
-from commerce_bridge.bridge.mapping import mapped_values, shipping_target, tax_account, warehouse_of
+from commerce_bridge.bridge.channel import Channel, ShippingMap
+from commerce_bridge.bridge.errors import Misconfigured, NothingToBook, Rejected, TotalsDiffer
+from commerce_bridge.bridge.mapping import (
+	fee_target,
+	mapped_values,
+	shipping_target,
+	tax_account,
+	warehouse_of,
+)
 from commerce_bridge.bridge.model import Fee, Order, OrderLine, ShippingLine, TaxLine
 from commerce_bridge.bridge.money import quantise_up, written
 from commerce_bridge.bridge.plan import Amounts, Item, ItemKey, ItemRow, Rounding, TaxRow
@@ -49,7 +55,7 @@ _TaxKey = tuple[str, str, Decimal | None]
 
 def key_of(line: OrderLine) -> ItemKey:
 	"""How a line names its item."""
-	return ItemKey(line.product_id, line.variant_id, line.sku, line.barcode)
+	return ItemKey(line.product_id, line.variant_id, line.sku, line.barcode, line.kind)
 
 
 def prorated(total: Decimal, fraction_after: Fraction, taken_before: Decimal, decimals: int) -> Decimal:
@@ -83,7 +89,9 @@ def plan_amounts(
 	scale = _scale(order, decimals, rounding)
 	sale = _Reader(order, channel, items, scale).read()
 	if not sale.positions:
-		raise Rejected("The order has no line with a quantity, and nothing else that is booked as an item")
+		raise NothingToBook(
+			"The order has no line with a quantity, and nothing else that is booked as an item"
+		)
 	layout = _layout(sale, order.prices_include_tax, scale, rounding)
 	difference = scale.units(order.total, "The total") - layout.total
 	taxes = layout.tax_rows
@@ -179,7 +187,7 @@ class _Position:
 
 @dataclass(slots=True)
 class _Charge:
-	"""Shipping booked on an account, with what a discount larger than the goods takes off it."""
+	"""Shipping or a fee booked on an account, with what a discount larger than the goods takes off it."""
 
 	account: str
 	title: str
@@ -257,10 +265,7 @@ class _Reader:
 			return
 		target = shipping_target(self.channel, line)
 		tax, keys = self._taxes(line.taxes)
-		if target.item:
-			self._service(target.item, title, amount, tax, keys)
-		elif target.account:
-			self.sale.charges.append(_Charge(target.account, title, amount, tax))
+		self._target(target, title, amount, tax, keys)
 
 	def _fee(self, fee: Fee) -> None:
 		title = fee.title or fee.code or "Fee"
@@ -270,16 +275,16 @@ class _Reader:
 		elif amount < 0:
 			self.sale.reductions -= amount
 			self.sale.reductions_tax += self._taxes(fee.taxes)[0]
-		elif not self.channel.fee_item:
-			raise Misconfigured(
-				f'The order has the fee "{title}", but the channel has no item for fees.',
-				doctype="Channel Settings",
-				document=self.channel.name,
-				fieldname="fee_item",
-			)
 		else:
+			target = fee_target(self.channel, fee)
 			tax, keys = self._taxes(fee.taxes)
-			self._service(self.channel.fee_item, title, amount, tax, keys)
+			self._target(target, title, amount, tax, keys)
+
+	def _target(self, target: ShippingMap, title: str, amount: int, tax: int, keys: list[_TaxKey]) -> None:
+		if target.item:
+			self._service(target.item, title, amount, tax, keys)
+		elif target.account:
+			self.sale.charges.append(_Charge(target.account, title, amount, tax))
 
 	def _service(self, item_code: str, title: str, amount: int, tax: int, keys: list[_TaxKey]) -> None:
 		row = {"item_code": item_code, "qty": Decimal(1), "item_name": title}

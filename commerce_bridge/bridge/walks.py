@@ -17,12 +17,13 @@ from typing import Literal
 from commerce_bridge.bridge.protocols import Entry, NewEntry, Outcome, ProgressKind
 from commerce_bridge.bridge.world import World
 
-WalkKind = Literal["stock", "price", "listing", "check"]
+WalkKind = Literal["stock", "price", "listing", "check", "products"]
 PROGRESS: Mapping[WalkKind, ProgressKind] = {
 	"stock": "Stock",
 	"price": "Prices",
 	"listing": "Listings",
 	"check": "Stock Check",
+	"products": "Products",
 }
 OPEN = ("Queued", "Running", "Retrying")
 NOT_CURRENT = Outcome("Skipped", "It was stopped, or another one took its place")

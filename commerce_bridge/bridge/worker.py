@@ -58,7 +58,7 @@ def _attempt(world: World, entry: Entry) -> None:
 			"Look into the worker's log for memory or time limits, then retry."
 		)
 	channel = world.state.channel(entry.channel)
-	connector = world.connect(channel, world.state.credentials(entry.channel))
+	connector = world.connect(channel, world.state.credentials(entry.channel), entry.name)
 	with world.erp.act_as(channel):
 		if entry.direction == "Inbound":
 			inbound.process(world, channel, connector, entry)

@@ -5,15 +5,17 @@ Other apps name theirs in the hook `commerce_bridge_connectors`; the app hands t
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from importlib import import_module
+from typing import Any
 
 from commerce_bridge.bridge.channel import Channel, Credentials
-from commerce_bridge.bridge.clock import Now, utc_now
 from commerce_bridge.bridge.errors import Misconfigured
-from commerce_bridge.bridge.protocols import Connector, ConnectorFactory, Transport
+from commerce_bridge.bridge.protocols import Connector, ConnectorFactory, Surroundings
 
 _factories: dict[str, str] = {
 	"custom": "commerce_bridge.connectors.custom.connector.CustomConnector",
+	"shopify": "commerce_bridge.connectors.shopify.connector.ShopifyConnector",
 }
 
 
@@ -31,12 +33,41 @@ def register(platform: str, factory: str) -> None:
 	_factories[platform] = factory
 
 
-def build(channel: Channel, credentials: Credentials, transport: Transport, now: Now = utc_now) -> Connector:
+def build(channel: Channel, credentials: Credentials, surroundings: Surroundings) -> Connector:
 	"""The connector of a channel, for one unit of work.
 
 	:raises Misconfigured: no such platform, or its code cannot be imported
 	"""
-	return _factory(channel)(channel, credentials, transport, now)
+	return _factory(channel)(channel, credentials, surroundings)
+
+
+def settings_problems(
+	platform: str, settings: Mapping[str, Any], given: Collection[str]
+) -> list[tuple[str, str]]:
+	"""What is wrong with a channel's settings, as far as its platform can say without asking the shop.
+
+	A connector says it by a static method of this name, without the platform.
+
+	:param settings: by the fieldnames of Channel Settings: store_url, api_version, authentication
+	:param given: fieldnames of the credentials that are filled in
+	:return: (fieldname, what is wrong with it, in words); nothing for a platform that is not there
+	"""
+	check = _trait(platform, "settings_problems")
+	return check(settings, given) if check else []
+
+
+def signs_with_api_secret(platform: str) -> bool:
+	"""Whether the platform signs its webhooks with the API secret, so that one that was replaced has to be
+	accepted for a while. A connector says so by the class attribute `api_secret_signs`."""
+	return bool(_trait(platform, "api_secret_signs"))
+
+
+def _trait(platform: str, name: str) -> Any:
+	path = _factories.get(platform, "")
+	try:
+		return getattr(_import(path), name, None)
+	except (ImportError, AttributeError, ValueError):
+		return None
 
 
 def _factory(channel: Channel) -> ConnectorFactory:
@@ -44,11 +75,15 @@ def _factory(channel: Channel) -> ConnectorFactory:
 	if path is None:
 		known = ", ".join(platforms())
 		raise _misconfigured(channel, f"There is no platform {channel.platform!r}; known: {known}")
-	module, _, name = path.rpartition(".")
 	try:
-		return getattr(import_module(module), name)
+		return _import(path)
 	except (ImportError, AttributeError, ValueError):
 		raise _misconfigured(channel, f"The connector {path} cannot be imported") from None
+
+
+def _import(path: str) -> Any:
+	module, _, name = path.rpartition(".")
+	return getattr(import_module(module), name)
 
 
 def _misconfigured(channel: Channel, message: str) -> Misconfigured:

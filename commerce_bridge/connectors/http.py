@@ -159,8 +159,8 @@ class GuardedTransport:
 	) -> HttpResponse:
 		client = http.client.HTTPConnection(target.host, target.port)
 		client.sock = _DeadlineSocket(connection, deadline)  # type: ignore[assignment]
-		fixed = {"host": target.host_header, "accept-encoding": "gzip", "connection": "close"}
-		defaults = {"user-agent": USER_AGENT, "accept": "application/json"}
+		fixed = {"host": target.host_header, "connection": "close"}
+		defaults = {"user-agent": USER_AGENT, "accept": "application/json", "accept-encoding": "gzip"}
 		given = {name.lower(): value for name, value in headers.items()}
 		client.request(method, target.path, body=body, headers={**defaults, **given, **fixed})
 		response = client.getresponse()

@@ -8,8 +8,15 @@ import pytest
 
 from commerce_bridge.bridge.channel import FieldMap, ShippingMap, TaxMap, WarehouseMap
 from commerce_bridge.bridge.errors import Misconfigured, Rejected
-from commerce_bridge.bridge.mapping import mapped_values, shipping_target, tax_account, warehouse_of
-from commerce_bridge.bridge.model import ShippingLine, TaxLine
+from commerce_bridge.bridge.mapping import (
+	fee_target,
+	mapped_values,
+	shipping_target,
+	tax_account,
+	warehouse_at,
+	warehouse_of,
+)
+from commerce_bridge.bridge.model import Fee, ShippingLine, TaxLine
 from commerce_bridge.tests.strategies import channel
 
 
@@ -103,6 +110,42 @@ def test_shipping_row_without_a_target() -> None:
 		shipping_target(empty, shipping("c1", "Courier"))
 
 
+# --- fees
+
+
+FEES = (
+	ShippingMap(method="*", item="SHIPPING"),
+	ShippingMap(method="tip", account="Tips"),
+	ShippingMap(method="Duties", item="DUTIES"),
+)
+
+
+@pytest.mark.parametrize(
+	("fee", "target"),
+	[
+		(Fee(code="tip", title="Duties", amount=Decimal(1)), "Tips"),
+		(Fee(code="d", title="Duties", amount=Decimal(1)), "DUTIES"),
+		(Fee(code="TIP", title="Gift wrap", amount=Decimal(1)), "FEE"),
+		(Fee(code="*", amount=Decimal(1)), "FEE"),
+		(Fee(amount=Decimal(1)), "FEE"),
+	],
+)
+def test_fees_by_code_then_title_and_never_by_any(fee: Fee, target: str) -> None:
+	row = fee_target(channel(shipping=FEES, fee_item="FEE"), fee)
+	assert (row.item or row.account) == target
+
+
+def test_a_fee_without_a_row_or_an_item_is_named() -> None:
+	with pytest.raises(Misconfigured, match='"Gift wrap"') as caught:
+		fee_target(channel(shipping=FEES, fee_item=None), Fee(title="Gift wrap", amount=Decimal(1)))
+	assert (caught.value.doctype, caught.value.fieldname) == ("Channel Settings", "fee_item")
+
+
+def test_fee_row_without_a_target() -> None:
+	with pytest.raises(Misconfigured, match="neither an item nor an account"):
+		fee_target(channel(shipping=(ShippingMap(method="tip"),)), Fee(code="tip", amount=Decimal(1)))
+
+
 # --- warehouses
 
 
@@ -131,6 +174,15 @@ def test_no_warehouse_at_all() -> None:
 	with pytest.raises(Misconfigured, match='location "9"') as caught:
 		warehouse_of(channel(default_warehouse="", warehouses=LOCATIONS[:2]), "9")
 	assert caught.value.fieldname == "default_warehouse"
+
+
+@pytest.mark.parametrize(
+	("location_id", "warehouse"), [("1", "Berlin"), ("2", None), ("3", None), (None, None)]
+)
+def test_only_what_the_table_names_is_the_warehouse_of_a_location(
+	location_id: str | None, warehouse: str | None
+) -> None:
+	assert warehouse_at(channel(warehouses=LOCATIONS, default_warehouse="Default"), location_id) == warehouse
 
 
 # --- the field map

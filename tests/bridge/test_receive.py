@@ -18,7 +18,16 @@ from commerce_bridge.bridge.errors import Rejected, Retryable
 from commerce_bridge.bridge.protocols import Answer, NewEntry, Recorded, WebhookRequest
 from commerce_bridge.bridge.receive import REFUSED, dedupe_key, new_entry, receive, unknown_channel
 from commerce_bridge.connectors.custom.connector import CustomConnector
-from tests.connectors.storefront import CHANNEL, CREDENTIALS, NOW, RecordingTransport, message, order, signed
+from tests.connectors.storefront import (
+	CHANNEL,
+	CREDENTIALS,
+	NOW,
+	RecordingTransport,
+	message,
+	order,
+	signed,
+	surroundings,
+)
 
 
 @dataclass
@@ -68,7 +77,7 @@ def store() -> Store:
 	return Store()
 
 
-CONNECTOR = CustomConnector(CHANNEL, CREDENTIALS, RecordingTransport(), lambda: NOW)
+CONNECTOR = CustomConnector(CHANNEL, CREDENTIALS, surroundings(RecordingTransport()))
 
 
 def post(
@@ -414,7 +423,7 @@ class PingedConnector(CustomConnector):
 
 
 def test_an_unsigned_ping_is_the_connectors_to_answer(store: Store):
-	connector = PingedConnector(CHANNEL, CREDENTIALS, RecordingTransport(), lambda: NOW)
+	connector = PingedConnector(CHANNEL, CREDENTIALS, surroundings(RecordingTransport()))
 	assert post(store, UNSIGNED["unsigned form"], connector=connector) == Answer(200)
 	assert post(store, UNSIGNED["unsigned rubbish"], connector=connector) == REFUSED
 	assert not store.rows

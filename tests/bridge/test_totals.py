@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from commerce_bridge.bridge.channel import Channel, FieldMap, WarehouseMap
+from commerce_bridge.bridge.channel import Channel, FieldMap, ShippingMap, WarehouseMap
 from commerce_bridge.bridge.errors import Misconfigured, Rejected, TotalsDiffer
 from commerce_bridge.bridge.model import Discount, Fee, Order, OrderLine, ShippingLine, TaxLine
 from commerce_bridge.bridge.plan import Amounts, Item, ItemKey, Rounding, TaxRow
@@ -264,6 +264,23 @@ def test_gift_card_worth_more_than_the_net_goods() -> None:
 	fees = (Fee(title="Gift card", amount=Decimal("-11.90")),)
 	made = checked(order("0", line(tax=vat("1.90")), fees=fees))
 	assert made.discount_amount == Decimal("11.90")
+
+
+def test_fees_go_to_accounts_of_their_own() -> None:
+	fees = (
+		Fee(code="tip", title="Tip", amount=Decimal("2.00")),
+		Fee(title="Gift wrap", amount=Decimal("1.00"), taxes=vat("0.19")),
+		Fee(code="rounding", title="Cash rounding", amount=Decimal("-0.04")),
+	)
+	placed = order("15.05", line(tax=vat("1.90")), fees=fees)
+	made = plan(placed, channel(shipping=(ShippingMap(method="tip", account="Tips"),)))
+	for method in ROUNDING_METHODS:
+		assert_books(made, placed, 2, method)
+	assert [(row.account_head, row.tax_amount) for row in made.taxes if not row.is_tax] == [
+		("Tips", Decimal("2.00"))
+	]
+	assert [row.item_name for row in made.items] == [made.items[0].item_name, "Gift wrap"]
+	assert made.discount_amount == Decimal("0.04")
 
 
 def test_fee_is_an_item() -> None:

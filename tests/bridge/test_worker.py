@@ -102,7 +102,7 @@ def switch(stage: Stage, status: ChannelStatus) -> None:
 
 def test_webhooks_follow_the_state_past_an_outage(stage: Stage):
 	shop = Storefront()
-	world = replace(stage.world(), connect=lambda channel, credentials: shop)
+	world = replace(stage.world(), connect=lambda *asked: shop)
 	switch(stage, ChannelStatus.ACTIVE)
 	stage.run(world)
 	assert shop.registered == {"https://erp.example"}
@@ -122,5 +122,5 @@ def test_of_two_changes_the_state_that_stands_counts(stage: Stage):
 	shop = Storefront()
 	switch(stage, ChannelStatus.DISABLED)
 	switch(stage, ChannelStatus.ACTIVE)
-	stage.run(replace(stage.world(), connect=lambda channel, credentials: shop))
+	stage.run(replace(stage.world(), connect=lambda *asked: shop))
 	assert shop.registered == {"https://erp.example"}

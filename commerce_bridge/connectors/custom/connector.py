@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from commerce_bridge.bridge import signatures, strict_json
 from commerce_bridge.bridge.channel import Channel, Credentials
-from commerce_bridge.bridge.clock import Now, utc_now
-from commerce_bridge.bridge.errors import BridgeError, Retryable
+from commerce_bridge.bridge.errors import BridgeError, Misconfigured, Retryable
 from commerce_bridge.bridge.model import (
 	Customer,
 	Event,
@@ -27,9 +26,11 @@ from commerce_bridge.bridge.protocols import (
 	HttpResponse,
 	Incoming,
 	Page,
+	ProductPage,
 	PushResult,
 	ShownPage,
-	Transport,
+	Surroundings,
+	Token,
 	WebhookRequest,
 	row_key,
 )
@@ -46,12 +47,13 @@ class CustomConnector:
 	platform = "custom"
 	batch_size = 250
 	listing_batch_size = 50
+	order_topics = frozenset({"order.upserted", "order.cancelled"})
 
-	def __init__(self, channel: Channel, credentials: Credentials, transport: Transport, now: Now = utc_now):
+	def __init__(self, channel: Channel, credentials: Credentials, surroundings: Surroundings):
 		self._channel = channel
 		self._credentials = credentials
-		self._now = now
-		self._client = CustomClient(channel, credentials, transport, now)
+		self._now = surroundings.now
+		self._client = CustomClient(channel, credentials, surroundings.transport, surroundings.now)
 
 	# --- inbound ---
 
@@ -72,6 +74,14 @@ class CustomConnector:
 		return mapper.parse(topic, payload)
 
 	# --- reading ---
+
+	def complete(self, event: Event) -> Event:
+		"""The event itself: a custom storefront's messages are whole."""
+		return event
+
+	def products(self, cursor: str | None) -> ProductPage | None:
+		"""None: a custom storefront's catalog is ERPNext's."""
+		return None
 
 	def fetch_order(self, external_id: str) -> Incoming | None:
 		"""`GET …/orders/<id>`; None on 404."""
@@ -176,6 +186,30 @@ class CustomConnector:
 
 	def unregister_webhooks(self, callback_url: str) -> None:
 		"""Nothing: a disabled channel answers 401 until the storefront's developer removes the URL there."""
+
+	def warnings(self) -> list[Check]:
+		"""None: the format of a custom storefront does not end."""
+		return []
+
+	def webhooks_differ(self, callback_url: str) -> bool:
+		"""False: nothing is registered at a custom storefront."""
+		return False
+
+	def authorisation_url(self, callback_url: str, state: str) -> str:
+		"""Raises `Misconfigured`: both sides know the webhook secret."""
+		raise self._unauthorised()
+
+	def authorised(self, query: Mapping[str, str]) -> Token:
+		"""Raises `Misconfigured`, as `authorisation_url`."""
+		raise self._unauthorised()
+
+	def _unauthorised(self) -> Misconfigured:
+		return Misconfigured(
+			"A custom storefront needs no authorisation: it shares the webhook secret",
+			doctype="Channel Settings",
+			document=self._channel.name,
+			fieldname="authentication",
+		)
 
 	def _missing_settings(self) -> list[Check]:
 		checks = []

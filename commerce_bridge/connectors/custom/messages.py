@@ -294,7 +294,10 @@ def listing_data(listings: Iterable[model.Listing]) -> dict[str, Any]:
 
 def _listing(listing: model.Listing) -> dict[str, Any]:
 	same = listing.model_dump(
-		exclude={"listing", "item_code", "images", "barcodes", "weight", "components", "price"}
+		exclude={
+			*("listing", "item_code", "template_product_id"),
+			*("images", "barcodes", "weight", "components", "price"),
+		}
 	)
 	return {
 		**_named(listing),
