@@ -8,6 +8,7 @@ from typing import Any
 
 import frappe
 from frappe import _
+from frappe.utils import get_url_to_form
 from werkzeug.wrappers import Response
 
 from commerce_bridge import connectors as registry
@@ -15,7 +16,7 @@ from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.errors import BridgeError
 from commerce_bridge.bridge.walks import PROGRESS
 from commerce_bridge.connectors.custom import mapper
-from commerce_bridge.erpnext import channel_listing, inbox, operations, pull, resync
+from commerce_bridge.erpnext import authorisation, channel_listing, inbox, operations, pull, resync
 from commerce_bridge.permissions import require
 
 
@@ -55,6 +56,17 @@ def health() -> dict[str, Any]:
 	"""For monitors."""
 	require("health")
 	return operations.health()
+
+
+@frappe.whitelist(methods=["GET"])
+def personal_data(log: str = "") -> None:
+	"""What is known of the person an entry asks about, as a file. Put together now: nothing is kept of it."""
+	require("personal_data")
+	entry = frappe.get_doc("Sync Log", log)
+	_channel("personal_data", entry.channel)
+	frappe.response.type = "download"
+	frappe.response.filename = f"personal-data-{entry.name}.json"
+	frappe.response.filecontent = _told(operations.personal_data, entry.channel, entry.topic, entry.payload)
 
 
 @frappe.whitelist(methods=["GET", "POST"])
@@ -165,6 +177,21 @@ def register_webhooks(channel: str) -> str:
 	return _told(operations.register_webhooks, channel)
 
 
+@frappe.whitelist(methods=["POST"])
+def authorise(channel: str) -> str:
+	"""The platform's page where a person agrees that the channel may use the shop."""
+	_channel("authorise", channel, "write")
+	return _told(authorisation.begin, channel)
+
+
+@frappe.whitelist(allow_guest=True, methods=["GET"])
+def authorised() -> None:
+	"""Where the platform sends that person afterwards; the browser goes on to the channel's form."""
+	channel = _told(authorisation.finish, dict(frappe.request.args))
+	frappe.local.response["type"] = "redirect"
+	frappe.local.response["location"] = get_url_to_form("Channel Settings", channel)
+
+
 @frappe.whitelist(methods=["GET", "POST"])
 def preview_stock(channel: str) -> list[dict[str, Any]]:
 	"""What a push would change in the shop."""
@@ -202,7 +229,8 @@ def check_stock_in_shop(channel: str) -> None:
 
 @frappe.whitelist(methods=["POST"])
 def stop_walk(channel: str, kind: str) -> bool:
-	"""Stops a resync ("stock", "price", "listing") or a "check"; returns whether there was one."""
+	"""Stops a resync ("stock", "price", "listing"), a "check" or an import of "products"; returns whether there was
+	one."""
 	_channel("stop_walk", channel, "write")
 	if kind not in PROGRESS:
 		frappe.throw(_("What is to be stopped?"))
@@ -224,6 +252,19 @@ def import_orders_since(channel: str, since: str) -> None:
 	"""Imports history in the background."""
 	_channel("import_orders_since", channel, "write")
 	_told(operations.start_import, channel, since)
+
+
+@frappe.whitelist(methods=["POST"])
+def import_products(
+	channel: str,
+	create: bool | int | str = False,
+	overwrite: bool | int | str = False,
+	prices: bool | int | str = False,
+) -> None:
+	"""Links the shop's products to Items in the background, and makes those that are missing where that is asked."""
+	_channel("import_products", channel, "write")
+	wanted = (bool(frappe.utils.cint(option)) for option in (create, overwrite, prices))
+	_told(resync.start_products, channel, *wanted)
 
 
 @frappe.whitelist(methods=["POST"])

@@ -34,12 +34,14 @@ _CATALOG = "commerce_bridge.erpnext.catalog"
 _PRICE = "commerce_bridge.erpnext.item_price"
 _SETTINGS = "commerce_bridge.erpnext.channel_settings.on_change"
 _TAXES = "commerce_bridge.erpnext.sales_taxes_and_charges"
+_RECORD_GONE = "commerce_bridge.erpnext.channel_record.on_trash"
 # `db_set`, by which ERPNext closes, stops and re-opens documents, raises on_change alone.
 _SUBMITTED = ("on_submit", "on_cancel", "on_change")
 _SHARES = {
 	"before_mapping": f"{_TAXES}.before_mapping",
-	"after_mapping": f"{_TAXES}.after_mapping",
+	"after_mapping": [f"{_TAXES}.after_mapping", f"{_DELIVERY}.after_mapping"],
 	"before_validate": [f"{_TAXES}.prorate", f"{_UNIT_DELIVERY}.before_validate"],
+	"validate": f"{_UNIT_DELIVERY}.validate",
 }
 
 doc_events = {
@@ -77,8 +79,14 @@ doc_events = {
 		"on_update": [f"{_STOCK}.on_item", f"{_CATALOG}.on_bundle"],
 		"on_trash": [f"{_STOCK}.on_item", f"{_CATALOG}.on_bundle"],
 	},
-	"Price List": {"on_update": "commerce_bridge.erpnext.price_list.on_change"},
-	"Item Group": {"on_update": "commerce_bridge.erpnext.item_group.on_change"},
+	"Price List": {
+		"on_update": "commerce_bridge.erpnext.price_list.on_change",
+		"after_rename": "commerce_bridge.erpnext.price_list.on_change",
+	},
+	"Item Group": {
+		"on_update": "commerce_bridge.erpnext.item_group.on_change",
+		"after_rename": "commerce_bridge.erpnext.item_group.on_change",
+	},
 	"Item Price": {"on_update": f"{_PRICE}.on_change", "on_trash": f"{_PRICE}.on_change"},
 	"File": {
 		"after_insert": f"{_CATALOG}.on_file",
@@ -98,6 +106,7 @@ doc_events = {
 	},
 	"Delivery Note": {
 		**_SHARES,
+		"on_trash": _RECORD_GONE,
 		"on_submit": [f"{_DELIVERY}.on_submit", f"{_UNIT_DELIVERY}.on_submit"],
 		"on_cancel": [f"{_DELIVERY}.on_cancel", f"{_UNIT_DELIVERY}.on_cancel"],
 		"onload": f"{_DELIVERY}.onload",
@@ -107,6 +116,7 @@ doc_events = {
 	},
 	"Sales Invoice": {
 		**_SHARES,
+		"on_trash": _RECORD_GONE,
 		"onload": f"{_DELIVERY}.onload",
 		"before_submit": f"{_DELIVERY}.stamp_delivered",
 		"before_update_after_submit": f"{_DELIVERY}.stamp_delivered",
@@ -136,7 +146,7 @@ doc_events = {
 	},
 	"Customer": {
 		"on_update": f"{_CUSTOMER}.on_update",
-		"on_trash": "commerce_bridge.erpnext.channel_record.on_trash",
+		"on_trash": _RECORD_GONE,
 	},
 }
 
@@ -148,6 +158,7 @@ scheduler_events = {
 		"* * * * *": ["commerce_bridge.tasks.sweep", "commerce_bridge.tasks.announce"],
 		"*/5 * * * *": ["commerce_bridge.tasks.poll"],
 		"5 0 * * *": ["commerce_bridge.tasks.change_prices"],
+		"30 1 * * *": ["commerce_bridge.tasks.check_webhooks"],
 		# At night, one after the other: what somebody edited in a shop is noted before it is sent over.
 		"0 2 * * *": ["commerce_bridge.tasks.check_stock"],
 		"0 3 * * *": ["commerce_bridge.tasks.resync_stock"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import frappe
@@ -79,6 +81,8 @@ CARRIERS: tuple[dict[str, Any], ...] = (
 	},
 	{"carrier_name": "Shiprocket", "tracking_url": "https://shiprocket.co/tracking/{tracking_number}"},
 )
+#: Where a site keeps which rights the app has given already.
+RIGHTS_GIVEN = "commerce_bridge_rights_given"
 GRADE_DEFAULTS = {"sellable": 1, "default_warranty_months": 12, "min_battery": 80}
 
 
@@ -93,8 +97,9 @@ def after_install() -> None:
 
 
 def after_migrate() -> None:
-	"""Hook: fields and indexes a new version brings. A field that is there stays as the merchant made it."""
+	"""Hook: fields, rights and indexes a new version brings. What is there stays as the merchant made it."""
 	create_custom_fields(custom_fields(), update=False)
+	add_permissions()
 	add_indexes()
 
 
@@ -122,13 +127,24 @@ def add_roles() -> None:
 
 
 def add_permissions() -> None:
-	"""Rights of our roles on ERPNext's DocTypes, as Custom DocPerm. Rows that are there keep what a merchant set."""
+	"""Rights of our roles on ERPNext's DocTypes, as Custom DocPerm. Rows that are there keep what a merchant set,
+	and get only what this version of the app needs beyond the one before."""
+	before = json.loads(frappe.db.get_global(RIGHTS_GIVEN) or "{}")
+	given = {}
+	for doctype, role, level, granted in _rights():
+		key = f"{role}/{doctype}/{level}"
+		given[key] = sorted(granted)
+		if given[key] != before.get(key):
+			_add_permission(doctype, role, level, granted, set(granted) - set(before.get(key, ())))
+	frappe.db.set_global(RIGHTS_GIVEN, json.dumps(given))
+
+
+def _rights() -> Iterator[tuple[str, str, int, tuple[str, ...]]]:
+	"""DocType, role, permission level and rights of what is ERPNext's own."""
 	for role, doctypes in PERMISSIONS.items():
 		for doctype, levels in doctypes.items():
-			if is_own(doctype):
-				continue
-			for level, granted in levels.items():
-				_add_permission(doctype, role, level, granted)
+			if not is_own(doctype):
+				yield from ((doctype, role, level, granted) for level, granted in levels.items())
 
 
 def add_condition_grades() -> None:
@@ -151,11 +167,17 @@ def add_carriers() -> None:
 		frappe.get_doc(doc).insert(ignore_permissions=True)
 
 
-def _add_permission(doctype: str, role: str, level: int, granted: tuple[str, ...]) -> None:
-	"""Frappe's `add_permission` sets one right; this sets all, after the standard rows were copied as it does."""
+def _add_permission(doctype: str, role: str, level: int, granted: tuple[str, ...], new: set[str]) -> None:
+	"""Frappe's `add_permission` sets one right; this sets all, after the standard rows were copied as it does.
+
+	:param new: those of them that a row which is there gets
+	"""
 	setup_custom_perms(doctype)
 	key = {"parent": doctype, "role": role, "permlevel": level, "if_owner": 0}
-	if frappe.db.exists("Custom DocPerm", key):
+	if row := frappe.db.exists("Custom DocPerm", key):
+		if new:
+			frappe.db.set_value("Custom DocPerm", row, dict.fromkeys(new, 1))
+			frappe.clear_cache(doctype=doctype)
 		return
 	frappe.get_doc(
 		{

@@ -41,8 +41,9 @@ CONFIGURE = (*REPORT, "write", "create", "delete")
 CONFIGURE_AND_IMPORT = (*CONFIGURE, "import")
 
 # Role -> DocType -> permission level -> rights. Level 1 is the grade of a serial number or item.
-# Item Price is read-only for the integration user on purpose: with write access, Stock Settings' "Auto Insert
-# Item Price If Missing" would turn a shop's discounted rate into a price that we then send back to the shop.
+# The integration user may make an Item Price, and not write to one, on purpose: with write access, Stock Settings'
+# "Auto Insert Item Price If Missing" would turn a shop's discounted rate into a price that we then send back to
+# the shop (ERPNext asks for that right alone: `insert_item_price` in stock/get_item_details.py).
 PERMISSIONS: dict[str, dict[str, dict[int, tuple[str, ...]]]] = {
 	MANAGER: {
 		"Channel Settings": {0: CONFIGURE},
@@ -90,9 +91,13 @@ PERMISSIONS: dict[str, dict[str, dict[int, tuple[str, ...]]]] = {
 		"Bin": {0: READ},
 		"Contact": {0: ADD},
 		"Customer": {0: ADD},
-		"Delivery Note": {0: READ},
-		"Item": {0: READ, 1: ("read",)},
-		"Item Price": {0: READ},
+		# Drafts of what a shop sent by itself, and deleted again where the shop cancels it.
+		"Delivery Note": {0: (*ADD, "delete")},
+		# An import of products makes Items, and writes to those of a shop that owns their texts or images.
+		"Brand": {0: (*READ, "create")},
+		"Item": {0: ADD, 1: ("read",)},
+		"Item Attribute": {0: ADD},
+		"Item Price": {0: (*READ, "create")},
 		"Pick List": {0: ADD},
 		"Product Bundle": {0: READ},
 		# ERPNext cannot cancel a draft: an order cancelled while it is one is deleted.
@@ -107,7 +112,8 @@ OPERATORS = (MANAGER, USER)
 READERS = (MANAGER, USER, INTEGRATION)
 
 # Whitelisted method -> roles, one of which its caller needs. `webhook` is open to guests who sign; the role is
-# asked of callers that send an API token instead of a signature.
+# asked of callers that send an API token instead of a signature. `authorised` is open to guests who bring the
+# state that `authorise` gave to a Manager.
 METHODS: dict[str, tuple[str, ...]] = {
 	"commerce_bridge.api.webhook": (INTEGRATION,),
 	"commerce_bridge.api.health": READERS,
@@ -123,8 +129,10 @@ METHODS: dict[str, tuple[str, ...]] = {
 	"commerce_bridge.api.skip": OPERATORS,
 	"commerce_bridge.api.replay": OPERATORS,
 	"commerce_bridge.api.accept_difference": (MANAGER,),
+	"commerce_bridge.api.personal_data": (MANAGER,),
 	"commerce_bridge.api.test_connection": (MANAGER,),
 	"commerce_bridge.api.register_webhooks": (MANAGER,),
+	"commerce_bridge.api.authorise": (MANAGER,),
 	"commerce_bridge.api.preview_stock": (MANAGER,),
 	"commerce_bridge.api.sync_stock_now": (MANAGER,),
 	"commerce_bridge.api.send_prices_now": (MANAGER,),
@@ -133,6 +141,7 @@ METHODS: dict[str, tuple[str, ...]] = {
 	"commerce_bridge.api.stop_walk": (MANAGER,),
 	"commerce_bridge.api.repair_drift": (MANAGER,),
 	"commerce_bridge.api.import_orders_since": (MANAGER,),
+	"commerce_bridge.api.import_products": (MANAGER,),
 	"commerce_bridge.api.rotate_secret": (MANAGER,),
 	"commerce_bridge.api.confirm_site": (MANAGER,),
 	"commerce_bridge.api.add_listings": (MANAGER,),

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from commerce_bridge.erpnext import item_price, notification, polling, resync, shipment, site, wake
+from commerce_bridge.erpnext import (
+	item_price,
+	notification,
+	operations,
+	polling,
+	resync,
+	shipment,
+	site,
+	wake,
+)
 
 
 def drain() -> None:
@@ -66,6 +75,13 @@ def resync_stock() -> None:
 def resync_prices() -> None:
 	"""Each night: sends every price. Prices begin and end by date."""
 	resync.resync_all("price")
+
+
+def check_webhooks(channel: str | None = None) -> None:
+	"""Each night: storefronts drop subscriptions that failed for a while. Of a channel that is switched on, at once."""
+	operations.check_webhooks(channel)
+	operations.tell_warnings(channel)
+	wake.wake()
 
 
 def resync_listings() -> None:

@@ -8,7 +8,7 @@ from frappe.permissions import reset_perms, rights
 
 from commerce_bridge.custom_fields import CUSTOM_FIELDS
 from commerce_bridge.erpnext.channel_settings import SITE_ID
-from commerce_bridge.install import INDEXES, index_name
+from commerce_bridge.install import INDEXES, RIGHTS_GIVEN, index_name
 from commerce_bridge.permissions import ROLES, is_own
 
 COMPARED = ("role", "permlevel", "if_owner", *rights)
@@ -42,6 +42,7 @@ def remove_permissions() -> None:
 		if not is_own(doctype) and _rows("Custom DocPerm", doctype) == _rows("DocPerm", doctype):
 			reset_perms(doctype)
 		frappe.clear_cache(doctype=doctype)
+	frappe.defaults.clear_default(RIGHTS_GIVEN)
 
 
 def remove_roles() -> None:

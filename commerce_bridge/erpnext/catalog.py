@@ -73,6 +73,12 @@ COMPONENTS = """SELECT bundle.new_item_code, COALESCE((SELECT MIN(listing.sku) F
 				AND listing.publication != 'Delisted'), component.item_code), component.qty
 	FROM `tabProduct Bundle` bundle JOIN `tabProduct Bundle Item` component ON component.parent = bundle.name
 	WHERE bundle.new_item_code IN %s AND bundle.disabled = 0 ORDER BY component.idx"""
+#: A unit that is sold on its own is a product on its own.
+SIBLINGS = """SELECT item.variant_of, listing.product_id
+	FROM `tabItem` item JOIN `tabChannel Listing` listing ON listing.item_code = item.name
+	WHERE item.variant_of IN %s AND listing.channel = %s AND listing.publication != 'Delisted'
+		AND COALESCE(listing.product_id, '') != '' AND COALESCE(listing.serial_no, '') = ''
+	GROUP BY item.variant_of, listing.product_id"""
 FILES = """SELECT attached_to_name, file_url FROM `tabFile`
 	WHERE attached_to_doctype = 'Item' AND attached_to_name IN %s AND is_private = 0 AND is_folder = 0
 	ORDER BY creation, name"""
@@ -89,6 +95,7 @@ class Parts:
 	prices: Mapping[str, ListingPrice] = field(default_factory=dict)
 	reasons: Mapping[str, str] = field(default_factory=dict)
 	codes: Mapping[Any, Any] = field(default_factory=dict)
+	products: Mapping[str, str] = field(default_factory=dict)
 
 
 def contents(channel: Channel, item_codes: Sequence[str]) -> list[ListingContent]:
@@ -114,7 +121,7 @@ def contents(channel: Channel, item_codes: Sequence[str]) -> list[ListingContent
 
 def _parts(channel: Channel, rows: Sequence[Any]) -> Parts:
 	items = tuple({row.item_code for row in rows})
-	parts = Parts(reasons=bin.reasons(channel, items))
+	parts = Parts(reasons=bin.reasons(channel, items), products=_products_of_templates(channel, rows))
 	if pushes_prices(channel):
 		parts.prices = item_price.by_listing(channel, items)
 	parts.codes = channel_grade_map.codes(channel.name, (_grade_key(row) for row in rows if row.grade))
@@ -128,6 +135,16 @@ def _parts(channel: Channel, rows: Sequence[Any]) -> Parts:
 		for item, url in frappe.db.sql(FILES, (items,)):
 			parts.files[item].append(cstr(url))
 	return parts
+
+
+def _products_of_templates(channel: Channel, rows: Sequence[Any]) -> dict[str, str]:
+	"""Template → the product its variants are in the shop; without those that are several products there."""
+	templates = {row.variant_of for row in rows if row.variant_of and not row.serial_no}
+	found: dict[str, list[str]] = defaultdict(list)
+	if templates:
+		for template, product in frappe.db.sql(SIBLINGS, (tuple(templates), channel.name)):
+			found[template].append(product)
+	return {template: products[0] for template, products in found.items() if len(products) == 1}
 
 
 def _grade_key(row: Any) -> tuple[str, str | None, str | None]:
@@ -160,6 +177,7 @@ def _content(
 		weight_uom=(row.weight_uom or None) if weight else None,
 		barcodes=tuple(parts.barcodes.get(row.item_code, ())),
 		variant_of=row.variant_of or None,
+		template_product_id=None if row.serial_no else parts.products.get(row.variant_of),
 		attributes=parts.attributes.get(row.item_code, {}),
 		components=tuple(parts.components.get(row.item_code, ())),
 		condition=row.condition or None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 import frappe
 from frappe import _
@@ -13,9 +13,11 @@ from frappe.utils import cstr, escape_html, now_datetime
 
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.feeds import fingerprint_of
-from commerce_bridge.bridge.model import Listing, Price, StockLevel
-from commerce_bridge.bridge.protocols import Kind, PushResult
+from commerce_bridge.bridge.model import Listing, Price, ShownLevel, StockLevel
+from commerce_bridge.bridge.protocols import Kind, Outcome, PushResult
+from commerce_bridge.bridge.shown import NOT_LISTED, judged
 from commerce_bridge.erpnext import sql, stock_change, wake
+from commerce_bridge.erpnext.channel_settings import decimal
 from commerce_bridge.erpnext.time import to_site
 
 DOCTYPE = "Channel Listing"
@@ -124,7 +126,7 @@ def save_pushed(channel: str, pushed: Sequence[StockLevel], now: datetime) -> No
 	stamp = to_site(now)
 	rows = [
 		{
-			"name": sha256(f"{level.listing}\0{level.location_id or ''}".encode()).hexdigest()[:40],
+			"name": _level_name(level.listing, level.location_id),
 			"parent": level.listing,
 			"parenttype": DOCTYPE,
 			"parentfield": "levels",
@@ -294,6 +296,57 @@ def forget_pushed(channel: str, sales_order: str) -> None:
 	)
 
 
+def save_stock_ids(channel: str, ids: Mapping[str, str]) -> None:
+	"""See `Erp.save_stock_ids`: one statement."""
+	_save_columns(channel, {listing: {"stock_id": stock_id} for listing, stock_id in ids.items()})
+
+
+def forget_levels(channel: str, levels: Sequence[StockLevel]) -> None:
+	"""See `Erp.forget_levels`: one statement, by primary key."""
+	_forget([_level_name(level.listing, level.location_id) for level in levels])
+
+
+def _forget(names: Sequence[str]) -> None:
+	if names:
+		sql.execute(f"UPDATE `tab{LEVEL}` SET pushed_at = NULL WHERE name IN %s", (tuple(sorted(names)),))
+
+
+def _level_name(listing: str, location_id: str | None) -> str:
+	return sha256(f"{listing}\0{location_id or ''}".encode()).hexdigest()[:40]
+
+
+def note_shown(channel: Channel, shown: ShownLevel) -> Outcome:
+	"""See `Erp.note_shown`: two queries."""
+	listing = _shown(channel.name, shown)
+	if not listing:
+		return Outcome("Skipped", NOT_LISTED)
+	level = _level_name(listing.name, shown.location_id)
+	pushed = frappe.db.sql(
+		f"SELECT last_pushed FROM `tab{LEVEL}` WHERE name = %s AND pushed_at IS NOT NULL", level, pluck=True
+	)
+	outcome, again = judged(shown.quantity, decimal(pushed[0]) if pushed else None)
+	if again:
+		_forget([level])
+		stock_change.add_items([listing.item_code], DOCTYPE)
+	return outcome
+
+
+def _shown(channel: str, shown: ShownLevel) -> Any:
+	"""The listing a level is of: by what the shop counts, else by its product, else by its SKU."""
+	product = {"product_id": shown.product_id, "variant_id": shown.variant_id or ("is", "not set")}
+	for wanted, filters in (
+		(shown.stock_id, {"stock_id": shown.stock_id}),
+		(shown.product_id, product),
+		(shown.sku, {"sku": shown.sku}),
+	):
+		row = wanted and frappe.db.get_value(
+			DOCTYPE, {"channel": channel, **filters}, ["name", "item_code"], as_dict=True, order_by="creation"
+		)
+		if row:
+			return row
+	return None
+
+
 def save_not_listed(channel: str, reasons: Mapping[str, str | None]) -> None:
 	"""See `Erp.save_not_listed`."""
 	_save_texts(channel, "not_listed_because", reasons)
@@ -353,3 +406,38 @@ def add(channel: str, item_codes: Sequence[str]) -> int:
 			stock_change.add_items(dict.fromkeys(item_codes), DOCTYPE, kind)
 		frappe.db.after_commit.add(wake.wake)
 	return added
+
+
+def link(
+	channel: str, item_code: str, product_id: str, variant_id: str | None, sku: str | None, write: bool = True
+) -> Literal["made", "completed", "there", "other"]:
+	"""Lists an item as the product a shop has it as already; a listing of this SKU without a product gets its ids.
+
+	:param write: False only says what would be done
+	:return: "other" where the product, or the SKU, is listed as something else
+	"""
+	sku = sku or item_code
+	key = listing_key(channel, product_id, variant_id, sku)
+	same = {"channel": channel, "product_id": product_id, "variant_id": variant_id or ("is", "not set")}
+	known = _listing_like(same) or _listing_like({"channel": channel, "sku": sku})
+	if known:
+		if known.item_code != item_code or (known.product_id and known.product_id != product_id):
+			return "other"
+		if known.product_id:
+			return "there"
+	if write and known:
+		row = {"product_id": product_id, "variant_id": variant_id, "listing_key": key}
+		frappe.db.set_value(DOCTYPE, known.name, row)
+	elif write:
+		stamps = dict.fromkeys(CHANGED.values(), now_datetime())
+		ids = {"product_id": product_id, "variant_id": variant_id, "sku": sku, "listing_key": key}
+		row = {"channel": channel, "item_code": item_code, "publication": "Published", **ids, **stamps}
+		sql.insert_rows(DOCTYPE, [row], keep_first=True)
+	if write:
+		for kind in KINDS:
+			stock_change.add_items({item_code: None}, DOCTYPE, kind)
+	return "completed" if known else "made"
+
+
+def _listing_like(filters: dict[str, Any]) -> Any:
+	return frappe.db.get_value(DOCTYPE, filters, ["name", "item_code", "product_id"], as_dict=True)

@@ -11,15 +11,16 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import frappe
 import redis
-from frappe.utils import cstr, get_system_timezone
+from frappe.utils import cstr, escape_html, get_system_timezone
 from frappe.utils.password import get_decrypted_password
 
+from commerce_bridge import connectors
 from commerce_bridge.bridge.channel import (
 	CatalogField,
 	CatalogPolicy,
@@ -28,6 +29,7 @@ from commerce_bridge.bridge.channel import (
 	Credentials,
 	EventPolicy,
 	FieldMap,
+	LineItems,
 	OrderPolicy,
 	Ownership,
 	ShippingMap,
@@ -37,12 +39,17 @@ from commerce_bridge.bridge.channel import (
 )
 from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.errors import BridgeError, Misconfigured
-from commerce_bridge.erpnext.time import from_site
+from commerce_bridge.erpnext import channel_state
+from commerce_bridge.erpnext.time import from_site, to_site
 
 DOCTYPE = "Channel Settings"
 STAMP = "commerce_bridge_settings_stamp"
 SITE_ID = "commerce_bridge_site_id"
 KEEP_SECONDS = 60
+#: How long a replaced secret, with which storefronts sign, stays valid.
+OVERLAP = timedelta(days=1)
+#: A token was given to these credentials, for this shop.
+TOKEN_OF = ("store_url", "authentication", "api_key", "platform")
 SECRETS = ("api_secret", "access_token", "webhook_secret", "previous_webhook_secret")
 
 
@@ -128,6 +135,13 @@ def forget() -> None:
 	_kept.clear()
 	frappe.db.after_commit.add(_renew_stamp)
 	frappe.db.after_rollback.add(_kept.clear)
+
+
+def pause(name: str, reason: str) -> None:
+	"""See `ChannelState.pause`. By column, since nothing that keeps the document from being saved may keep it going."""
+	frappe.db.set_value(DOCTYPE, name, "state", ChannelStatus.PAUSED.value)
+	frappe.get_doc(DOCTYPE, name).add_comment("Info", escape_html(reason))
+	forget()
 
 
 def on_change(doc: Any, method: str | None = None) -> None:
@@ -239,6 +253,33 @@ def credentials(name: str) -> Credentials:
 	)
 
 
+def given_credentials(doc: Any) -> set[str]:
+	"""Fieldnames of the credentials that are filled in."""
+	return {field for field in ("api_key", *SECRETS) if doc.get(field)}
+
+
+def follow_credentials(doc: Any) -> None:
+	"""Called while settings are validated, before Frappe puts secrets away: a token that was given to other
+	credentials is dropped, and an API secret with which the platform signs stays valid for a day."""
+	before = doc.get_doc_before_save()
+	if not before:
+		return
+	replaced = _replaced_api_secret(doc)
+	if replaced and connectors.signs_with_api_secret(doc.platform):
+		doc.previous_webhook_secret = replaced
+		doc.previous_secret_expires = to_site(utc_now() + OVERLAP)
+	if replaced or any(cstr(doc.get(field)) != cstr(before.get(field)) for field in TOKEN_OF):
+		channel_state.forget_token(doc.name)
+
+
+def _replaced_api_secret(doc: Any) -> str | None:
+	"""The API secret there was, where another one is being saved, or none."""
+	if doc.api_secret and doc.is_dummy_password(doc.api_secret):
+		return None
+	kept = get_decrypted_password(DOCTYPE, doc.name, "api_secret", raise_exception=False)
+	return kept if kept and kept != doc.api_secret else None
+
+
 def _read(name: str) -> Loaded:
 	if not frappe.db.exists(DOCTYPE, name):
 		raise Misconfigured(f"There is no channel {name}", doctype=DOCTYPE)
@@ -267,6 +308,8 @@ def channel_of(doc: Any) -> Channel:
 		company=doc.company,
 		company_currency=company_currency,
 		store_url=cstr(doc.store_url),
+		api_version=cstr(doc.api_version),
+		authentication=doc.authentication or "Access Token",
 		integration_user=cstr(doc.integration_user),
 		price_list=cstr(doc.price_list),
 		currency=doc.currency or company_currency,
@@ -294,6 +337,8 @@ def channel_of(doc: Any) -> Channel:
 			order_status=doc.send_order_status or "Nothing", customers=doc.send_customers or "Nothing"
 		),
 		orders=_order_policy(doc),
+		notify_customer=bool(doc.notify_customer),
+		line_items=LineItems(custom=doc.custom_line_item or None, gift_card=doc.gift_card_item or None),
 		fee_item=doc.fee_item or None,
 		tolerance=decimal(doc.tolerance),
 		rounding_account=doc.rounding_account or None,
@@ -357,6 +402,7 @@ def _stock_policy(doc: Any) -> StockPolicy:
 		whole_units=bool(doc.whole_units),
 		first_push_confirmed=bool(doc.first_push_confirmed),
 		preorder=bool(doc.preorder),
+		watch=bool(doc.watch_stock),
 	)
 
 
@@ -370,6 +416,7 @@ def _catalog_policy(doc: Any) -> CatalogPolicy:
 			CatalogField(fieldname=row.item_field, key=row.custom_key or row.item_field)
 			for row in doc.catalog_fields
 		),
+		item_group=doc.new_item_group or None,
 	)
 
 
@@ -380,5 +427,7 @@ def _order_policy(doc: Any) -> OrderPolicy:
 		from_date=from_site(doc.orders_from),
 		afterwards=doc.afterwards or "Nothing",
 		send_local_changes=bool(doc.send_local_changes),
+		test_orders=bool(doc.test_orders),
+		fulfilled_in_shop=doc.fulfilled_in_shop or "Draft Delivery Note",
 		numbering="In its own transaction" if doc.own_numbering else "In the order's transaction",
 	)

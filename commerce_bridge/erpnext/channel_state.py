@@ -8,12 +8,20 @@ from datetime import datetime
 from typing import Any
 
 import frappe
+from frappe.utils.password import (
+	get_decrypted_password,
+	remove_encrypted_password,
+	set_encrypted_password,
+)
 
-from commerce_bridge.bridge.protocols import Circuit, Progress
+from commerce_bridge.bridge.protocols import Circuit, Progress, Token
 from commerce_bridge.erpnext import sql
 from commerce_bridge.erpnext.time import from_site, to_site
 
 DOCTYPE = "Channel State"
+TOKEN = "token"
+#: What the column holds instead of the token, as Frappe does it for every field of type Password.
+HIDDEN = "*" * 12
 CIRCUIT = "circuit_failures, circuit_opened_until, circuit_probing_since"
 
 
@@ -53,6 +61,34 @@ def set_cursor(channel: str, name: str, value: str | None) -> None:
 	"""Part of the caller's transaction, so that the cursor never runs ahead of the entries."""
 	cursors = {**_json(channel, "cursors", lock=True), name: value}
 	_write_json(channel, "cursors", {key: cursor for key, cursor in cursors.items() if cursor is not None})
+
+
+def get_token(channel: str) -> Token | None:
+	"""The access token a platform gave, decrypted."""
+	rows = frappe.db.sql("SELECT token, token_expires FROM `tabChannel State` WHERE name = %s", channel)
+	if not rows or not rows[0][0]:
+		return None
+	value = get_decrypted_password(DOCTYPE, channel, TOKEN, raise_exception=False)
+	return Token(value, from_site(rows[0][1])) if value else None
+
+
+def save_token(channel: str, token: Token | None) -> None:
+	"""Keeps it encrypted, or drops what is kept; committed."""
+	if token is None:
+		forget_token(channel)
+	else:
+		set_encrypted_password(DOCTYPE, channel, token.value, TOKEN)
+		row = {"name": channel, "channel": channel, TOKEN: HIDDEN, "token_expires": to_site(token.expires)}
+		sql.insert_rows(DOCTYPE, [row], on_duplicate=[TOKEN, "token_expires"])
+	frappe.db.commit()  # nosemgrep: other workers must use it at once
+
+
+def forget_token(channel: str) -> None:
+	"""Drops the token as part of the caller's transaction: it was given to other credentials, or for another shop."""
+	remove_encrypted_password(DOCTYPE, channel, TOKEN)
+	sql.execute(
+		"UPDATE `tabChannel State` SET token = NULL, token_expires = NULL WHERE name = %s", (channel,)
+	)
 
 
 def get_progress(channel: str) -> list[Progress]:

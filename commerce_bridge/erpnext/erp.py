@@ -8,20 +8,27 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
+from commerce_bridge.bridge.adoption import UnnamedRow
 from commerce_bridge.bridge.channel import Channel, Credentials
 from commerce_bridge.bridge.model import (
 	Address,
 	Customer,
+	DataRequest,
+	Fulfilment,
 	Listing,
 	OrderChange,
 	OrderStatus,
 	Price,
+	Product,
+	Redaction,
 	Shipment,
+	ShownLevel,
 	StockLevel,
 )
 from commerce_bridge.bridge.orders import RECORD_TYPE
 from commerce_bridge.bridge.plan import (
 	Booked,
+	Deliveries,
 	Item,
 	ItemKey,
 	Record,
@@ -35,11 +42,15 @@ from commerce_bridge.bridge.protocols import (
 	Drift,
 	DriftCheck,
 	Kind,
+	Linked,
 	ListingContent,
 	ListingLevel,
 	ListingPrice,
+	Outcome,
 	Progress,
 	PushResult,
+	Redacted,
+	Token,
 )
 from commerce_bridge.erpnext import (
 	address,
@@ -52,13 +63,19 @@ from commerce_bridge.erpnext import (
 	contact,
 	currency_exchange,
 	customer,
+	delivery_note,
 	item,
 	item_price,
+	notification,
 	order_status,
+	personal_data,
+	product_import,
+	redaction,
 	sales_order,
 	shipping,
 	stock_change,
 	stock_drift,
+	sync_log,
 	transaction,
 	unbooked_sale,
 )
@@ -123,6 +140,33 @@ class FrappeErp:
 	def cancel_sales_order(self, name: str) -> None:
 		sales_order.cancel(name)
 
+	def unnamed_rows(self, name: str) -> list[UnnamedRow]:
+		return sales_order.unnamed_rows(name)
+
+	def name_rows(self, line_ids: Mapping[str, str]) -> None:
+		sales_order.name_rows(line_ids)
+
+	def get_deliveries(self, sales_order: str) -> Deliveries:
+		return delivery_note.deliveries(sales_order)
+
+	def create_delivery_note(self, channel: Channel, name: str, fulfilment: Fulfilment) -> str:
+		return delivery_note.draft_of(channel, name, fulfilment)
+
+	def withdraw_delivery_note(self, name: str) -> None:
+		delivery_note.withdraw(name)
+
+	def note_shown(self, channel: Channel, shown: ShownLevel) -> Outcome:
+		return channel_listing.note_shown(channel, shown)
+
+	def redact(self, channel: Channel, what: Redaction, log: str) -> Redacted:
+		return redaction.redact(channel, what, sync_log.FrappeJournal(), log)
+
+	def personal_data(self, channel: Channel, request: DataRequest) -> str:
+		return personal_data.report(channel, request)
+
+	def tell_personal_data(self, channel: Channel, log: str) -> None:
+		notification.tell_personal_data(channel.name, log)
+
 	def known_orders(self, channel: str, external_ids: Sequence[str]) -> dict[str, Record]:
 		return channel_record.known(channel, RECORD_TYPE, external_ids)
 
@@ -134,6 +178,22 @@ class FrappeErp:
 
 	def take_changes(self, limit: int) -> dict[Kind, list[str]]:
 		return stock_change.take(limit)
+
+	def link_products(
+		self,
+		channel: Channel,
+		products: Sequence[Product],
+		create: bool,
+		overwrite: bool = False,
+		prices: bool = False,
+	) -> list[Linked]:
+		return product_import.link(channel, products, create, overwrite, prices)
+
+	def mark_not_exported(self, channel: str, since: datetime) -> int:
+		return product_import.mark_not_exported(channel, since)
+
+	def mark_deleted(self, channel: str, product_id: str) -> int:
+		return product_import.mark_deleted(channel, product_id)
 
 	def mark_changed(self, kind: Kind, item_codes: Sequence[str], now: datetime) -> None:
 		channel_listing.mark_changed(kind, item_codes, now)
@@ -168,6 +228,12 @@ class FrappeErp:
 
 	def save_pushed(self, channel: str, pushed: Sequence[StockLevel], now: datetime) -> None:
 		channel_listing.save_pushed(channel, pushed, now)
+
+	def save_stock_ids(self, channel: str, ids: Mapping[str, str]) -> None:
+		channel_listing.save_stock_ids(channel, ids)
+
+	def forget_levels(self, channel: str, levels: Sequence[StockLevel]) -> None:
+		channel_listing.forget_levels(channel, levels)
 
 	def save_not_listed(self, channel: str, reasons: Mapping[str, str | None]) -> None:
 		channel_listing.save_not_listed(channel, reasons)
@@ -218,6 +284,16 @@ class FrappeChannelState:
 
 	def active_channels(self) -> list[str]:
 		return list(channel_settings.active_channels())
+
+	def get_token(self, channel: str) -> Token | None:
+		return channel_state.get_token(channel)
+
+	def save_token(self, channel: str, token: Token | None) -> None:
+		channel_state.save_token(channel, token)
+
+	def pause(self, channel: str, reason: str) -> None:
+		channel_settings.pause(channel, reason)
+		notification.tell_paused(channel, reason)
 
 	def get_circuit(self, channel: str) -> Circuit:
 		return channel_state.get_circuit(channel)

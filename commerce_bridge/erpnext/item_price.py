@@ -19,6 +19,7 @@ import frappe
 from commerce_bridge.bridge import money
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.clock import utc_now
+from commerce_bridge.bridge.errors import Misconfigured
 from commerce_bridge.bridge.model import Price
 from commerce_bridge.bridge.protocols import ListingPrice
 from commerce_bridge.erpnext import channel_listing, channel_settings, serial_no, stock_change, wake
@@ -193,6 +194,45 @@ def _compare_at(
 
 def _rounded(channel: Channel, amount: Decimal) -> Decimal:
 	return money.quantise(amount, money.decimals_of(channel.currency))
+
+
+# --- taken over from a shop --------------------------------------------------------------------------------
+
+
+def require_list(channel: Channel, currencies: Iterable[str]) -> None:
+	"""Raises `Misconfigured` unless the channel's price list takes prices in these currencies."""
+	row = frappe.db.get_value("Price List", channel.price_list, ["currency", "enabled"]) or (None, 0)
+	problem = None
+	if not row[1]:
+		problem = f"Price list {channel.price_list or '(none)'} does not exist or is disabled"
+	elif others := {currency for currency in currencies if currency != row[0]}:
+		problem = f"Price list {channel.price_list} is in {row[0]}, the shop in {', '.join(sorted(others))}"
+	if problem:
+		raise Misconfigured(
+			f"{problem}: choose another price list, or import without prices",
+			doctype="Channel Settings",
+			document=channel.name,
+			fieldname="price_list",
+		)
+
+
+def without_price(price_list: str, item_codes: Sequence[str]) -> list[str]:
+	"""Those of the items that the list has no price of, for whomever and whenever it may be."""
+	if not item_codes:
+		return []
+	rows = frappe.db.sql(
+		"SELECT DISTINCT item_code FROM `tabItem Price` WHERE price_list = %s AND item_code IN %s",
+		(price_list, tuple(item_codes)),
+		pluck=True,
+	)
+	return [code for code in item_codes if code not in set(rows)]
+
+
+def add(price_list: str, item_code: str, amount: Decimal) -> None:
+	"""A price for one of the item's stock UOM, from now on and for everybody."""
+	uom = frappe.get_cached_value("Item", item_code, "stock_uom")
+	values = {"price_list": price_list, "item_code": item_code, "uom": uom, "price_list_rate": float(amount)}
+	frappe.get_doc({"doctype": "Item Price", **values}).insert()
 
 
 # --- into the outbox -------------------------------------------------------------------------------------

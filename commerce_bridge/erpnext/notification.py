@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 
 import frappe
 import redis
 from frappe import _
 from frappe.desk.doctype.notification_log.notification_log import enqueue_create_notification
-from frappe.utils import escape_html, get_url_to_form
+from frappe.utils import escape_html, get_url, get_url_to_form
+from frappe.utils.user import get_users_with_role
 
 from commerce_bridge.bridge.clock import utc_now
+from commerce_bridge.bridge.protocols import Check
 from commerce_bridge.erpnext import channel_state, inbox, sql, transaction
+from commerce_bridge.permissions import MANAGER
 
 QUIET = timedelta(minutes=15)
 #: Rejected requests within an hour from which on somebody should look.
 REJECTED_PILE = 50
+#: Where a channel remembers what it warned of, and how much of that.
+WARNED, WARNINGS_KEPT = "warned", 20
 SWEPT = "commerce_bridge_last_sweep"
 #: Named in one message; the link leads to all of them.
 NAMED = 5
@@ -92,9 +100,40 @@ def _announce_rejected(channel: str) -> None:
 		_tell(channel, subject, _("Is the secret in the storefront the channel's?"), None)
 
 
-def _tell(channel: str, subject: str, body: str, log: str | None) -> None:
-	"""A notification on the Desk, and by e-mail as far as the recipient's settings and the site send any."""
+def tell_paused(channel: str, reason: str) -> None:
+	"""A channel stopped by itself: its recipients are told, or where it has none all Managers."""
+	_tell(channel, _("{0} is paused: {1}").format(channel, reason), "", None, managers=True)
+
+
+def tell_warnings(channel: str, warnings: Sequence[Check]) -> None:
+	"""What a storefront will not do for much longer: each is told once, to the recipients or all Managers. Commits."""
+	with transaction.transaction(f"warnings:{channel}"):
+		told = json.loads(channel_state.get_cursor(channel, WARNED, lock=True) or "[]")
+		for check in warnings:
+			if check.title not in told:
+				subject = _("{0}: {1}").format(channel, check.title)
+				_tell(channel, subject, f"<p>{escape_html(check.fix or '')}</p>", None, managers=True)
+		kept = list(dict.fromkeys([*told, *(check.title for check in warnings)]))[-WARNINGS_KEPT:]
+		if kept != told:
+			channel_state.set_cursor(channel, WARNED, json.dumps(kept))
+
+
+def tell_personal_data(channel: str, log: str) -> None:
+	"""Somebody asks the shop what is known of them: it is ready for a Manager to download."""
+	subject = _("{0}: somebody asks what is known of them").format(channel)
+	link = get_url(f"/api/method/commerce_bridge.api.personal_data?log={quote(log)}")
+	text = escape_html(_("Download what is known and send it on within 30 days"))
+	_tell(channel, subject, f'<p><a href="{link}">{text}</a></p>', log, managers=True)
+
+
+def _tell(channel: str, subject: str, body: str, log: str | None, managers: bool = False) -> None:
+	"""A notification on the Desk, and by e-mail as far as the recipient's settings and the site send any.
+
+	:param managers: tell these where nobody else is named
+	"""
 	recipients = frappe.get_all("Channel Alert Recipient", {"parent": channel}, pluck="user")
+	if managers and not recipients:
+		recipients = get_users_with_role(MANAGER)
 	if not recipients:
 		return
 	enqueue_create_notification(

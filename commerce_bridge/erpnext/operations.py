@@ -12,16 +12,19 @@ import frappe
 from frappe import _
 from frappe.utils import add_days, cstr, escape_html, get_datetime, get_url, now_datetime, strip_html
 
+from commerce_bridge import connectors
 from commerce_bridge.bridge import feeds, receive, signatures, webhooks
 from commerce_bridge.bridge.channel import ChannelStatus
 from commerce_bridge.bridge.clock import utc_now
-from commerce_bridge.bridge.errors import Misconfigured
+from commerce_bridge.bridge.errors import BridgeError, Misconfigured, Rejected
+from commerce_bridge.bridge.model import DataRequest
 from commerce_bridge.bridge.protocols import Check, Kind, Progress
 from commerce_bridge.erpnext import (
 	bin,
 	channel_listing,
 	channel_settings,
 	channel_state,
+	notification,
 	preflight,
 	resync,
 	site,
@@ -30,8 +33,6 @@ from commerce_bridge.erpnext import (
 )
 from commerce_bridge.erpnext.time import to_site
 
-#: How long the previous webhook secret stays valid after a rotation.
-OVERLAP = timedelta(days=1)
 IMPORT_TIMEOUT = timedelta(hours=1)
 #: Items of a preview: enough to see whether the set-up is right.
 PREVIEWED = 1_000
@@ -41,12 +42,21 @@ WAITING = ("Queued", "Running", "Retrying")
 # --- entries ---------------------------------------------------------------------------------------------
 
 
+def personal_data(channel: str, topic: str, payload: str | None) -> str:
+	"""What is known of the person that a data request is about, as JSON. Raises `Rejected` for another entry, and for
+	one whose contents have expired or were erased."""
+	request = connector(channel).parse(topic, payload).data if payload else None
+	if not isinstance(request, DataRequest):
+		raise Rejected("This entry does not ask what is known of a person, or not any more")
+	return site.world().erp.personal_data(channel_settings.load(channel).channel, request)
+
+
 def requeue(names: Sequence[str], states: Sequence[str]) -> int:
 	"""Back to Queued, due now, with a full set of attempts; entries in another state stay as they are."""
 	changed = sql.execute(
 		"""UPDATE `tabSync Log` SET state = 'Queued', next_attempt_at = %s, attempt_count = 0, error_class = '',
 			lease_token = NULL, lease_expires_at = NULL, announced = 0, to_count = (direction = 'Inbound'), modified = %s, modified_by = %s
-		WHERE name IN %s AND state IN %s AND payload IS NOT NULL""",
+		WHERE name IN %s AND state IN %s AND payload > ''""",
 		(now_datetime(), now_datetime(), frappe.session.user, tuple(names) or ("",), tuple(states)),
 	)
 	frappe.db.after_commit.add(wake.wake)
@@ -96,7 +106,7 @@ def fetch_current(name: str) -> str:
 	if not entry or entry.direction != "Inbound" or not entry.external_id:
 		frappe.throw(_("This entry is about no order that could be fetched"))
 	channel = channel_settings.load(entry.channel).channel
-	incoming = _connector(entry.channel).fetch_order(entry.external_id)
+	incoming = connector(entry.channel).fetch_order(entry.external_id)
 	if incoming is None:
 		frappe.throw(_("The storefront cannot tell the current version of this order"))
 	here = site.world()
@@ -114,7 +124,7 @@ def fetch_current(name: str) -> str:
 # --- channels --------------------------------------------------------------------------------------------
 
 
-def _connector(channel: str) -> Any:
+def connector(channel: str) -> Any:
 	"""Raises `Misconfigured` on a copy of the site: a check or a registration there would reach the live shop."""
 	if channel_settings.is_foreign(frappe.get_cached_doc("Channel Settings", channel)):
 		raise Misconfigured(
@@ -127,7 +137,7 @@ def _connector(channel: str) -> Any:
 
 def test_connection(channel: str) -> list[Check]:
 	"""What keeps the channel from working, and what to change where."""
-	return [*_connector(channel).check(), *preflight.checks(channel_settings.load(channel).channel)]
+	return [*connector(channel).check(), *preflight.checks(channel_settings.load(channel).channel)]
 
 
 def callback_url(channel: str) -> str:
@@ -137,7 +147,37 @@ def callback_url(channel: str) -> str:
 def register_webhooks(channel: str) -> str:
 	"""Tells the storefront where to post; returns what was done, or what is left for a person to do."""
 	url = callback_url(channel)
-	return _connector(channel).register_webhooks(url) or _("Registered {0}").format(url)
+	return connector(channel).register_webhooks(url) or _("Registered {0}").format(url)
+
+
+def check_webhooks(only: str | None = None) -> None:
+	"""Registers what a storefront dropped, or a newer version of this app listens to. An entry is made for a channel
+	only where there is something to do, or where the storefront cannot be asked: the entry says why, and retries."""
+	for channel in channel_settings.active_channels():
+		if only in (None, channel) and _webhooks_differ(channel):
+			here = site.world()
+			with here.erp.transaction():
+				here.journal.record([webhooks.follow_entry(channel, callback_url(channel))])
+
+
+def tell_warnings(only: str | None = None) -> None:
+	"""Tells people what their storefronts will not do for much longer. One that cannot be asked now is asked the
+	next day."""
+	for channel in channel_settings.active_channels():
+		if only not in (None, channel):
+			continue
+		try:
+			warnings = connector(channel).warnings()
+		except BridgeError:
+			continue
+		notification.tell_warnings(channel, warnings)
+
+
+def _webhooks_differ(channel: str) -> bool:
+	try:
+		return connector(channel).webhooks_differ(callback_url(channel))
+	except BridgeError:
+		return True
 
 
 #: With one of these, the shop may show something else than it should, and with those of each kind.
@@ -159,6 +199,8 @@ def on_settings(doc: Any, method: str | None = None) -> None:
 	before = doc.get_doc_before_save()
 	if before and before.state != doc.state and "Disabled" in (before.state, doc.state):
 		_follow_state(doc)
+	elif doc.state == "Active" and (not before or before.state == "Paused"):
+		_look_at_webhooks(doc)
 	if not before:
 		return
 	_mark_shown_anew(doc, before)
@@ -206,6 +248,16 @@ def _values(doc: Any, fieldname: str) -> Any:
 		return cstr(value)
 	columns = [column.fieldname for column in frappe.get_meta(doc.meta.get_field(fieldname).options).fields]
 	return [tuple(cstr(row.get(column)) for column in columns) for row in value]
+
+
+def _look_at_webhooks(doc: Any) -> None:
+	"""A channel that is switched on, perhaps for the first time, is looked at at once instead of within a day."""
+	frappe.enqueue(
+		"commerce_bridge.tasks.check_webhooks",
+		queue="short",
+		enqueue_after_commit=True,
+		channel=doc.name,
+	)
 
 
 def _follow_state(doc: Any) -> None:
@@ -279,10 +331,16 @@ def rotate_secret(channel: str) -> str:
 	:return: the secret in the form of Standard Webhooks, shown once
 	"""
 	doc = frappe.get_doc("Channel Settings", channel)
+	if connectors.signs_with_api_secret(doc.platform):
+		frappe.throw(
+			_("This platform signs with the app's own secret: renew it there, and enter it as {0}").format(
+				_(doc.meta.get_label("api_secret"))
+			)
+		)
 	secret = signatures.new_secret()
 	if doc.webhook_secret:
 		doc.previous_webhook_secret = doc.get_password("webhook_secret")
-		doc.previous_secret_expires = to_site(utc_now() + OVERLAP)
+		doc.previous_secret_expires = to_site(utc_now() + channel_settings.OVERLAP)
 	doc.webhook_secret = secret
 	doc.save()
 	return secret

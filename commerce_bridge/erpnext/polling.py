@@ -66,7 +66,7 @@ def import_since(name: str, since: str) -> None:
 		connector = here.connect(channel, here.state.credentials(name))
 		cursor = _cursor(from_site(get_datetime(since)))
 		polled = polling.poll(here, channel, connector, since=cursor, progress=note)
-		message, seen = f"{polled.seen} orders read, {polled.new} of them new", polled.seen
+		message, seen = f"Orders read: {polled.seen}; new: {polled.new}", polled.seen
 	except BridgeError as error:
 		message, seen = str(error), 0
 	with here.erp.transaction():

@@ -139,7 +139,7 @@ def _maps(channel: Channel) -> Iterator[Check]:
 	yield _check(bool(channel.default_warehouse), "Warehouse", fix, "Channel Settings", channel.name)
 	fix = "Add a row to Taxes on the channel for each tax of the shop, or orders with a tax are held"
 	yield _check(bool(channel.taxes), "Taxes", fix, "Channel Settings", channel.name, warning=True)
-	fix = "Add a row to Shipping Methods on the channel (* stands for all), or orders with shipping are held"
+	fix = "Add a row to Shipping Methods and Fees on the channel (* stands for all), or orders with shipping are held"
 	yield _check(bool(channel.shipping), "Shipping", fix, "Channel Settings", channel.name, warning=True)
 
 

@@ -68,7 +68,7 @@ class Element:
 	def flat(self) -> dict[str, Any]:
 		moment = _text_of(from_site(self.moment))
 		head = {"id": f"{self.key}:{moment}", "key": self.key, "updated_at": moment}
-		return {**self.values.model_dump(exclude={"as_of"}), **self.more, **head}
+		return {**self.values.model_dump(exclude={"as_of", "stock_id", "expected"}), **self.more, **head}
 
 
 @dataclass(frozen=True, slots=True)

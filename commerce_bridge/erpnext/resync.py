@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import frappe
 from frappe import _
 
-from commerce_bridge.bridge import drift, feeds, walks
+from commerce_bridge.bridge import drift, feeds, product_import, walks
 from commerce_bridge.bridge.channel import Channel, ChannelStatus
 from commerce_bridge.bridge.errors import BridgeError
 from commerce_bridge.bridge.protocols import Kind
@@ -68,13 +68,28 @@ def start_check(channel: str) -> None:
 	wake.wake()
 
 
+def start_products(channel: str, create: bool, overwrite: bool, prices: bool) -> None:
+	"""Queues an import of the shop's products; see `product_import.queue_import`.
+
+	:raises frappe.ValidationError: if one is under way
+	"""
+	settings = channel_settings.load(channel).channel
+	_must_work(settings)
+	here = site.world()
+	with here.erp.transaction():
+		begun = product_import.queue_import(here, settings, create, overwrite, prices)
+	if not begun:
+		frappe.throw(_("An import is under way already: see its progress on the form, or stop it first"))
+	wake.wake()
+
+
 def _must_work(channel: Channel) -> None:
 	if channel.status is not ChannelStatus.ACTIVE:
 		frappe.throw(_("Only an active channel can do this"))
 
 
 def stop(channel: str, kind: walks.WalkKind) -> bool:
-	"""Ends a resync or a check after the step that runs.
+	"""Ends a resync, a check or an import of products after the step that runs.
 
 	:return: False if there was none
 	"""

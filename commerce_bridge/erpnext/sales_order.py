@@ -7,10 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import frappe
+from frappe.model.naming import set_new_name
 from frappe.model.workflow import get_workflow_name
 from frappe.utils import cint, flt
 from frappe.utils.html_utils import sanitize_html
 
+from commerce_bridge.bridge.adoption import UnnamedRow
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import Misconfigured
 from commerce_bridge.bridge.model import OrderChange, ShipmentLine
@@ -90,6 +92,8 @@ def _book(plan: SalesOrderPlan, doc: Any) -> Booked:
 	if plan.own_numbering and plan.naming_series and not doc.amended_from:
 		# `__islocal`: a document with a name is otherwise taken for one that exists
 		doc.update({"__islocal": 1, "name": naming.take_number(plan.naming_series, doc)})
+		for row in doc.get_all_children():
+			set_new_name(row)  # what units and parts of bundles are kept under
 		doc.flags.name_set = True
 	if not plan.submit or get_workflow_name(DOCTYPE):
 		doc.status = "Draft"
@@ -367,3 +371,32 @@ def change_of(name: str) -> OrderChange | None:
 			for row in doc.items
 		),
 	)
+
+
+# --- made by another connector ---------------------------------------------------------------------------
+
+UNNAMED = """SELECT row.name, row.item_code, row.qty,
+		row.delivered_qty < row.qty AND (item.is_stock_item = 1 OR bundle.name IS NOT NULL) AS waits
+	FROM `tabSales Order Item` row
+	JOIN `tabItem` item ON item.name = row.item_code
+	LEFT JOIN `tabProduct Bundle` bundle ON bundle.new_item_code = item.name AND bundle.disabled = 0
+	WHERE row.parent = %s AND COALESCE(row.cb_line_id, '') = '' ORDER BY row.idx"""
+#: Rows made from a row of the order, and the column that says of which.
+MADE_FROM = (
+	("Sales Order Item", "name"),
+	("Delivery Note Item", "so_detail"),
+	("Sales Invoice Item", "so_detail"),
+)
+
+
+def unnamed_rows(name: str) -> list[UnnamedRow]:
+	"""See `Erp.unnamed_rows`."""
+	rows = frappe.db.sql(UNNAMED, name, as_dict=True)
+	return [UnnamedRow(row.name, row.item_code, decimal(row.qty), bool(row.waits)) for row in rows]
+
+
+def name_rows(line_ids: Mapping[str, str]) -> None:
+	"""See `Erp.name_rows`."""
+	for row, line_id in line_ids.items():
+		for doctype, column in MADE_FROM:
+			frappe.db.set_value(doctype, {column: row}, "cb_line_id", line_id[:140], update_modified=False)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import frappe
 from frappe.utils import flt, get_datetime
 
+from commerce_bridge.bridge.fulfilments import RECORD_TYPE, is_of_order
 from commerce_bridge.bridge.model import Parcel, Shipment, ShipmentLine
 from commerce_bridge.bridge.outbound import SHIPMENT, shipment_entry
 from commerce_bridge.erpnext import channel_settings, stock_change
@@ -47,6 +48,13 @@ RETURNED = """SELECT item.dn_detail, SUM(-item.qty) FROM `tabDelivery Note` back
 SHIPMENTS = """SELECT covered.delivery_note, carrier, service_provider, awb_number, tracking_url, tracking_status
 	FROM `tabShipment Delivery Note` covered JOIN `tabShipment` shipment ON shipment.name = covered.parent
 	WHERE covered.delivery_note IN %s AND shipment.docstatus = 1 ORDER BY shipment.creation, shipment.name"""
+CALLED = """SELECT external_id, document_type, document_name, fingerprint, cancelled FROM `tabChannel Record`
+	WHERE channel = %(channel)s AND record_type = %(type)s AND (
+		(document_type = 'Delivery Note' AND document_name IN (
+			SELECT parent FROM `tabDelivery Note Item` WHERE against_sales_order IN %(orders)s))
+		OR (document_type = 'Sales Invoice' AND document_name IN (
+			SELECT parent FROM `tabSales Invoice Item` WHERE sales_order IN %(orders)s)))
+	ORDER BY creation, name"""
 LAST_TOLD = """SELECT name, payload FROM `tabSync Log`
 	WHERE reference_doctype = %s AND reference_name = %s AND channel = %s AND topic = %s AND external_id = %s
 	ORDER BY creation DESC, name DESC LIMIT 1"""
@@ -105,8 +113,26 @@ def get(doctype: str, name: str, channel: str | None = None, order_id: str | Non
 	doc = _get(doctype, name)
 	for order, shipment in (of_document(doc) if doc else {}).items():
 		if channel in (None, order.channel) and order_id in (None, order.id):
-			return shipment
+			return shipment.model_copy(update=_called(doc, order))
 	return None
+
+
+def _called(doc: Any, order: Order) -> dict[str, tuple[str, ...]]:
+	"""What the storefront calls this shipment, and the others of the same order."""
+	sales_orders = tuple({row.get(ORDER_FIELD[doc.doctype]) for row in doc.items} - {None, ""}) or ("",)
+	values = {"channel": order.channel, "type": RECORD_TYPE, "orders": sales_orders}
+	rows = [
+		row
+		for row in frappe.db.sql(CALLED, values, as_dict=True)
+		if is_of_order(row.fingerprint, order.id) and (not row.cancelled or doc.docstatus == CANCELLED)
+	]
+	own = [(row.document_type, row.document_name) == (doc.doctype, doc.name) for row in rows]
+	return {
+		"external_ids": tuple(row.external_id for row, mine in zip(rows, own, strict=True) if mine),
+		"taken_ids": tuple(
+			row.external_id for row, mine in zip(rows, own, strict=True) if not (mine or row.cancelled)
+		),
+	}
 
 
 def of_document(doc: Any, around: Around | None = None) -> dict[Order, Shipment]:

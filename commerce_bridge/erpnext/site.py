@@ -13,7 +13,7 @@ from commerce_bridge import connectors
 from commerce_bridge.bridge import feeds, unbooked, worker
 from commerce_bridge.bridge.channel import Channel, Credentials
 from commerce_bridge.bridge.clock import utc_now
-from commerce_bridge.bridge.protocols import Connector
+from commerce_bridge.bridge.protocols import Connector, Surroundings, Transport
 from commerce_bridge.bridge.world import World
 from commerce_bridge.connectors.http import GuardedTransport
 from commerce_bridge.erpnext import stock_change, wake
@@ -39,12 +39,28 @@ def world() -> World:
 	)
 
 
-def connect(channel: Channel, credentials: Credentials) -> Connector:
+def connect(channel: Channel, credentials: Credentials, unit: str = "") -> Connector:
 	"""The connector of a channel; platforms of other apps are registered by the hook."""
 	for platform, paths in (frappe.get_hooks("commerce_bridge_connectors") or {}).items():
 		connectors.register(platform, paths[-1] if isinstance(paths, list) else paths)
+	return connectors.build(channel, credentials, surroundings(unit))
+
+
+def surroundings(unit: str = "", transport: Transport | None = None) -> Surroundings:
+	"""What a connector works with here.
+
+	:param unit: name of the Sync Log it works for
+	:param transport: instead of the guarded one
+	"""
 	allow_loopback = bool(frappe.conf.get("commerce_bridge_allow_loopback"))
-	return connectors.build(channel, credentials, GuardedTransport(allow_loopback=allow_loopback))
+	return Surroundings(
+		transport=transport or GuardedTransport(allow_loopback=allow_loopback),
+		tokens=FrappeChannelState(),
+		now=utc_now,
+		sleep=time.sleep,
+		unit=unit,
+		allow_loopback=allow_loopback,
+	)
 
 
 def drain() -> int:

@@ -16,10 +16,19 @@ import frappe
 from frappe.utils import now_datetime
 
 from commerce_bridge.bridge.errors import LeaseLost
-from commerce_bridge.bridge.protocols import Entry, NewEntry, Outcome, Recorded, State, Uncounted
+from commerce_bridge.bridge.protocols import (
+	ERASED,
+	Entry,
+	NewEntry,
+	Outcome,
+	Recorded,
+	State,
+	Traces,
+	Uncounted,
+)
 from commerce_bridge.bridge.webhooks import FOLLOW
 from commerce_bridge.erpnext import channel_settings, sql, transaction
-from commerce_bridge.erpnext.time import to_site
+from commerce_bridge.erpnext.time import from_site, to_site
 
 DOCTYPE = "Sync Log"
 OPEN_STATES = ("Queued", "Retrying", "Running")
@@ -89,6 +98,42 @@ class FrappeJournal:
 			raise LeaseLost(entry.name)
 		_add_attempt(entry, outcome, now)
 
+	def name_order(self, entry: Entry, external_id: str) -> None:
+		"""See `Journal.name_order`."""
+		sql.execute(
+			"UPDATE `tabSync Log` SET external_id = %s WHERE name = %s AND lease_token = %s",
+			(_cut(external_id), entry.name, entry.lease),
+		)
+
+	def settle(
+		self,
+		entry: Entry,
+		external_id: str,
+		topics: Sequence[str],
+		updated_at: datetime,
+		seen: datetime | None,
+		message: str,
+	) -> int:
+		"""See `Journal.settle`. Looked for without locks, changed by primary key: a locking range read would hold up
+		the webhooks that insert into the same index."""
+		failed = frappe.db.sql(
+			"""SELECT name FROM `tabSync Log` WHERE external_id = %s AND channel = %s AND state = 'Failed'
+				AND direction = 'Inbound' AND topic IN %s AND (source_time < %s OR (source_time = %s
+				AND (creation <= %s OR BINARY payload = %s)))""",
+			(
+				*(_cut(external_id), entry.channel, tuple(topics)),
+				*(to_site(updated_at), to_site(updated_at), to_site(seen), entry.payload),
+			),
+			pluck=True,
+		)
+		if not failed:
+			return 0
+		return sql.execute(
+			"""UPDATE `tabSync Log` FORCE INDEX (PRIMARY) SET state = 'Skipped', message = %s, error_class = '',
+				traceback = NULL, next_attempt_at = NULL, modified = %s WHERE name IN %s AND state = 'Failed'""",
+			(message, now_datetime(), tuple(sorted(failed))),
+		)
+
 	def merge_queued(self, channel: str, topic: str, items: Sequence[str], limit: int) -> bool:
 		"""See `Journal.merge_queued`."""
 		candidate = frappe.db.sql(
@@ -112,6 +157,22 @@ class FrappeJournal:
 			"UPDATE `tabSync Log` SET payload = %s WHERE name = %s", (json.dumps(merged), candidate[0][0])
 		)
 		return True
+
+	def is_open(self, channel: str, topic: str, external_id: str) -> bool:
+		"""See `Journal.is_open`."""
+		rows = frappe.db.sql(
+			"""SELECT name FROM `tabSync Log` WHERE external_id = %s AND channel = %s AND topic = %s
+				AND state IN %s LIMIT 1""",
+			(_cut(external_id), channel, topic, OPEN_STATES),
+		)
+		return bool(rows)
+
+	def blank(self, channel: str, traces: Traces, keep: str) -> int:
+		"""See `Journal.blank`."""
+		names = tuple(name for name in _speaking_of(channel, traces) if name != keep)
+		for start in range(0, len(names), BLANKED_AT_ONCE):
+			_blank(names[start : start + BLANKED_AT_ONCE])
+		return len(names)
 
 	def uncounted(self, limit: int) -> list[Uncounted]:
 		"""See `Journal.uncounted`."""
@@ -201,6 +262,51 @@ def _set_to_count(names: Sequence[str], value: int) -> None:
 		)
 
 
+#: Ids of customers and of orders are of different things, and may be the same.
+OF_PERSON = """(direction = 'Inbound' AND external_id IN %(orders)s AND topic NOT LIKE 'customer%%'
+		AND topic NOT LIKE 'product%%' AND topic NOT LIKE 'inventory%%')
+	OR (direction = 'Inbound' AND external_id IN %(customers)s AND topic LIKE 'customer%%')
+	OR reference_name IN %(documents)s"""
+#: What a shipment or an order was last told is a fingerprint; a customer's entry is named after the person.
+BLANK = """UPDATE `tabSync Log` SET
+	payload = IF(direction = 'Inbound' OR reference_doctype = 'Customer', NULL, payload),
+	next_attempt_at = IF({left}, NULL, next_attempt_at), lease_token = IF({left}, NULL, lease_token),
+	lease_expires_at = IF({left}, NULL, lease_expires_at), error_class = IF({left}, '', error_class),
+	message = %(erased)s, summary = NULL, traceback = NULL, to_count = 0, modified = %(now)s,
+	state = IF({left}, 'Skipped', state)
+	WHERE name IN %(names)s""".format(
+	left="state IN %(unfinished)s AND (direction = 'Inbound' OR reference_doctype = 'Customer')"
+)
+BLANKED_AT_ONCE = 500
+#: For `IN %s` where there is nothing: an empty text would match columns left empty.
+NOBODY = ("no such name",)
+
+
+def _speaking_of(channel: str, traces: Traces) -> list[str]:
+	"""Names of the rows, in one order, for they are locked."""
+	if traces.everything:
+		condition = (
+			"direction = 'Inbound' OR reference_doctype IN ('Customer', 'Sales Order', 'Delivery Note')"
+		)
+	else:
+		words = [f"payload LIKE %(word{number})s" for number in range(len(traces.words))]
+		nameless = (
+			f" OR (external_id IS NULL AND direction = 'Inbound' AND ({' OR '.join(words)}))" if words else ""
+		)
+		condition = OF_PERSON + nameless
+	values = {"channel": channel, "orders": traces.orders or NOBODY, "customers": traces.customers or NOBODY}
+	values |= {"documents": traces.documents or NOBODY}
+	values |= {f"word{number}": f"%{word}%" for number, word in enumerate(traces.words)}
+	statement = f"SELECT name FROM `tabSync Log` WHERE channel = %(channel)s AND ({condition}) ORDER BY name"
+	return frappe.db.sql(statement, values, pluck=True)
+
+
+def _blank(names: Sequence[str]) -> None:
+	values = {"names": names, "erased": ERASED, "unfinished": UNFINISHED, "now": now_datetime()}
+	sql.execute(BLANK, values)
+	sql.execute("UPDATE `tabSync Attempt` SET message = NULL WHERE parent IN %s", (names,))
+
+
 def _new_row(entry: NewEntry, due: datetime) -> dict[str, Any]:
 	return {
 		"name": sql.new_name(),
@@ -265,7 +371,7 @@ def _candidates(now: datetime, probe_since: datetime) -> list[str]:
 def _take(name: str, now: datetime, lease: timedelta) -> Entry | None:
 	"""Locks and leases one row, unless another worker was faster."""
 	rows = frappe.db.sql(
-		"""SELECT name, channel, direction, topic, payload, external_id, attempt_count, reference_name,
+		"""SELECT name, creation, channel, direction, topic, payload, external_id, attempt_count, reference_name,
 			accepted_difference
 		FROM `tabSync Log` WHERE name = %s AND state IN %s AND next_attempt_at <= %s FOR UPDATE SKIP LOCKED""",
 		(name, OPEN_STATES, to_site(now)),
@@ -294,6 +400,7 @@ def _entry(row: Any, now: datetime) -> Entry:
 		attempt=(row.attempt_count or 0) + 1,
 		lease=secrets.token_hex(16),
 		started=now,
+		recorded=from_site(row.creation),
 		reference_name=row.reference_name,
 		accepted_difference=Decimal(row.accepted_difference) if row.accepted_difference else None,
 	)

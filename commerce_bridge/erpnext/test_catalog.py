@@ -136,6 +136,44 @@ class TestContents(CatalogCase):
 			self.content("CB-SOLD-SHIRT").reason, "Item CB-SOLD-SHIRT is a template: list its variants"
 		)
 
+	def test_a_variant_knows_the_product_of_its_siblings(self) -> None:
+		first, second = self._variant(), self._variant("Medium", "M")
+		sibling = self.fixture.make_listing(SHOP, first, "SHIRT-S")
+		listing = self.fixture.make_listing(SHOP, second, "SHIRT-M")
+
+		def product(**of_sibling: Any) -> str | None:
+			frappe.db.set_value("Channel Listing", sibling, of_sibling)
+			frappe.db.commit()
+			return self.content(second).template_product_id
+
+		self.assertIsNone(product(product_id=None))
+		self.assertEqual(product(product_id="P-7"), "P-7")
+		before = feeds.fingerprint_of(self.content(second))
+		self.assertEqual(product(publication="Paused"), "P-7", "it is in the shop all the same")
+		self.assertIsNone(product(publication="Delisted"))
+		self.assertEqual(feeds.fingerprint_of(self.content(second)), before, "nothing is sent for it")
+		self.assertEqual(product(publication="Published"), "P-7")
+		frappe.db.set_value("Channel Listing", listing, "serial_no", "CB-UNIT")
+		self.assertIsNone(product(), "a unit is a product on its own")
+		frappe.db.set_value("Channel Listing", listing, "serial_no", None)
+		self.assertIsNone(product(serial_no="CB-UNIT"), "so is its sibling")
+		self.assertEqual(product(serial_no=None), "P-7")
+		frappe.db.set_value("Channel Listing", listing, {"product_id": "P-8", "variant_id": "V-8"})
+		self.assertIsNone(product(), "which of the two is for a person to say")
+
+	def test_siblings_in_another_channel_say_nothing(self) -> None:
+		variant = self._variant()
+		other = self.fixture.make_channel("CB Elsewhere").name
+		self.fixture.make_listing(other, variant, "SHIRT-S", product_id="P-7")
+		self.fixture.make_listing(SHOP, variant, "SHIRT-S")
+		self.assertIsNone(self.content(variant).template_product_id)
+
+	def test_what_the_storefront_says_a_person_has_to_do_is_on_the_listing(self) -> None:
+		content = self.content()
+		told = PushResult(content.listing, warning="Publish it")
+		feeds.LISTING.learn(self.fixture.erp, self.channel, [(content, told)])
+		self.assertEqual(self.row().warning, "Publish it")
+
 	def test_a_bundle_names_its_components(self) -> None:
 		self.fixture.make_bundle("CB-SOLD-SET", {"CB-SOLD": Decimal(1), "CB-SOLD-CASE": Decimal(2)})
 		self.fixture.make_listing(SHOP, "CB-SOLD-SET", "WEB-BUNDLE")
@@ -191,11 +229,13 @@ class TestContents(CatalogCase):
 		self.assertEqual(len(few), len(many))
 		self.assertLessEqual(len(many), 20)
 
-	def _variant(self) -> str:
+	def _variant(self, size: str = "Small", abbr: str = "S") -> str:
 		if not frappe.db.exists("Item Attribute", "CB Size"):
-			values = [{"attribute_value": "Small", "abbr": "S"}]
-			attribute = {"doctype": "Item Attribute", "attribute_name": "CB Size"}
-			frappe.get_doc({**attribute, "item_attribute_values": values}).insert()
+			frappe.get_doc({"doctype": "Item Attribute", "attribute_name": "CB Size"}).insert()
+		attribute = frappe.get_doc("Item Attribute", "CB Size")
+		if size not in [row.attribute_value for row in attribute.item_attribute_values]:
+			attribute.append("item_attribute_values", {"attribute_value": size, "abbr": abbr})
+			attribute.save()
 		common = {"doctype": "Item", "item_group": "Products", "stock_uom": "Nos"}
 		if not frappe.db.exists("Item", "CB-SOLD-SHIRT"):
 			template = {
@@ -204,12 +244,13 @@ class TestContents(CatalogCase):
 				"attributes": [{"attribute": "CB Size"}],
 			}
 			frappe.get_doc({**common, **template}).insert()
-		if not frappe.db.exists("Item", "CB-SOLD-SHIRT-S"):
-			row = {"attribute": "CB Size", "attribute_value": "Small"}
-			variant = {"item_code": "CB-SOLD-SHIRT-S", "variant_of": "CB-SOLD-SHIRT", "attributes": [row]}
+		code = f"CB-SOLD-SHIRT-{abbr}"
+		if not frappe.db.exists("Item", code):
+			row = {"attribute": "CB Size", "attribute_value": size}
+			variant = {"item_code": code, "variant_of": "CB-SOLD-SHIRT", "attributes": [row]}
 			frappe.get_doc({**common, **variant}).insert()
 		frappe.db.commit()
-		return "CB-SOLD-SHIRT-S"
+		return code
 
 
 class TestImages(CatalogCase):
@@ -531,7 +572,9 @@ class TestTheWholeWay(CatalogCase):
 		frappe.db.commit()
 
 	def work(self) -> None:
-		connect = lambda channel, secrets: build(channel, secrets, self.shop, utc_now)  # noqa: E731
+		connect = lambda channel, secrets, unit="": build(  # noqa: E731
+			channel, secrets, site.surroundings(unit, self.shop)
+		)
 		world = replace(site.world(), connect=connect)
 		while site.collect(world) or worker.run_once(world):
 			continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commerce_bridge.tests import contract, order_cells, unbooked_cells
+from commerce_bridge.tests import contract, fulfilment_cells, order_cells, unbooked_cells
 from commerce_bridge.tests.base import SiteTestCase
 from commerce_bridge.tests.factory import SiteFixture
 
@@ -24,6 +24,14 @@ class TestChannelState(contract.ChannelStateContract, SiteTestCase):
 
 
 class TestParties(contract.PartiesContract, SiteTestCase):
+	__test__ = True
+
+	def setUp(self) -> None:
+		self.fixture = SiteFixture()
+		super().setUp()
+
+
+class TestPersonalData(contract.PersonalDataContract, SiteTestCase):
 	__test__ = True
 
 	def setUp(self) -> None:
@@ -55,7 +63,23 @@ class TestDrift(contract.DriftContract, SiteTestCase):
 		super().setUp()
 
 
+class TestProducts(contract.ProductContract, SiteTestCase):
+	__test__ = True
+
+	def setUp(self) -> None:
+		self.fixture = SiteFixture()
+		super().setUp()
+
+
 class TestOrderCells(order_cells.OrderCells, SiteTestCase):
+	__test__ = True
+
+	def setUp(self) -> None:
+		self.fixture = SiteFixture()
+		super().setUp()
+
+
+class TestFulfilmentCells(fulfilment_cells.FulfilmentCells, SiteTestCase):
 	__test__ = True
 
 	def setUp(self) -> None:

@@ -8,14 +8,17 @@ from unittest.mock import patch
 
 import frappe
 
+from commerce_bridge import tasks
 from commerce_bridge.bridge.clock import utc_now
-from commerce_bridge.bridge.protocols import NewEntry
-from commerce_bridge.erpnext import inbox, notification, operations
+from commerce_bridge.bridge.errors import Retryable
+from commerce_bridge.bridge.protocols import Check, NewEntry
+from commerce_bridge.erpnext import channel_state, inbox, notification, operations
 from commerce_bridge.tests.base import SiteTestCase
 from commerce_bridge.tests.factory import SiteFixture
 
 SHOP = "Alerting Shop"
 RECIPIENT = "cb-alerted@example.com"
+WARNINGS = "commerce_bridge.connectors.custom.connector.CustomConnector.warnings"
 
 
 class NotificationCase(SiteTestCase):
@@ -24,6 +27,7 @@ class NotificationCase(SiteTestCase):
 		self.recipient()
 		self.fixture.make_channel(SHOP, alert_recipients=[{"user": RECIPIENT}])
 		frappe.db.delete("Notification Log", {"for_user": RECIPIENT})
+		channel_state.set_cursor(SHOP, notification.WARNED, None)
 		frappe.db.commit()
 		self.forget_rejected()
 		self.addCleanup(self.forget_rejected)
@@ -54,6 +58,33 @@ class NotificationCase(SiteTestCase):
 		return frappe.get_all("Notification Log", {"for_user": RECIPIENT}, fields, order_by="creation")
 
 
+class TestWarnings(NotificationCase):
+	"""What a storefront will not do for much longer is told once, not each day."""
+
+	ENDING = Check(False, "API 2026-04 may end on 2027-04-01", "Set API Version to 2026-10", "warning")
+	NEXT = Check(False, "API 2026-07 may end on 2027-07-01", "Set API Version to 2026-10", "warning")
+
+	def days(self, *days: list[Check] | Exception) -> list[Any]:
+		with patch(WARNINGS, side_effect=list(days)):
+			for _day in days:
+				tasks.check_webhooks(SHOP)
+		frappe.db.rollback()
+		fields = ["subject", "email_content", "document_type", "document_name"]
+		return frappe.get_all("Notification Log", {"for_user": RECIPIENT}, fields, order_by="creation")
+
+	def test_it_is_told_once_for_each_version(self) -> None:
+		[first, second] = self.days(
+			[self.ENDING], [self.ENDING], [], Retryable("503"), [self.NEXT], [self.NEXT], [self.ENDING]
+		)
+		self.assertIn("API 2026-04 may end on 2027-04-01", first.subject)
+		self.assertIn("Set API Version to 2026-10", first.email_content)
+		self.assertEqual((first.document_type, first.document_name), ("Channel Settings", SHOP))
+		self.assertIn("2026-07", second.subject)
+
+	def test_nothing_to_tell(self) -> None:
+		self.assertEqual(self.days([], []), [])
+
+
 class TestFailures(NotificationCase):
 	def test_a_failure_is_told_with_number_cause_and_link(self) -> None:
 		name = self.fail("1001", "No item for it")
@@ -74,6 +105,28 @@ class TestFailures(NotificationCase):
 		self.assertNotIn("WEB-2", first.subject)
 		self.assertIn("WEB-2, WEB-3", second.subject)
 		self.assertEqual(len(self.told(now + 3 * notification.QUIET)), 2, "each failure is told once")
+
+	def test_a_channel_that_stops_by_itself_is_told_to_managers_where_nobody_is_named(self) -> None:
+		manager = "cb-manager@example.com"
+		if not frappe.db.exists("User", manager):
+			values = {"doctype": "User", "email": manager, "first_name": "Manager", "send_welcome_email": 0}
+			frappe.get_doc(values).insert().add_roles("Commerce Bridge Manager")
+		for recipients, told in (([{"user": RECIPIENT}], RECIPIENT), ([], manager)):
+			channel = self.fixture.make_channel(SHOP, alert_recipients=recipients)
+			frappe.db.delete("Notification Log", {"for_user": ("in", (RECIPIENT, manager))})
+			frappe.db.commit()
+			with self.fixture.erp.act_as(channel), self.fixture.erp.transaction():
+				self.fixture.state.pause(SHOP, "The app was <b>uninstalled</b>")
+			self.assertEqual(frappe.db.get_value("Channel Settings", SHOP, "state"), "Paused")
+			filters = {"document_name": SHOP, "for_user": ("in", (RECIPIENT, manager))}
+			[alert] = frappe.get_all("Notification Log", filters, ["for_user", "subject"])
+			self.assertEqual(alert.for_user, told)
+			self.assertIn("uninstalled", alert.subject)
+			self.assertNotIn("<b>", alert.subject)
+		comments = frappe.get_all(
+			"Comment", {"reference_name": SHOP, "comment_type": "Info"}, pluck="content"
+		)
+		self.assertTrue(any("uninstalled" in comment for comment in comments))
 
 	def test_nobody_is_told_of_what_succeeded(self) -> None:
 		entry = NewEntry(SHOP, "Inbound", "order.upserted", "s" * 64, "{}", state="Succeeded")

@@ -100,6 +100,21 @@ class TestState(OperationsCase):
 			tasks.catch_up(SHOP)
 		read.assert_called_once()
 
+	def test_activated_for_the_first_time(self) -> None:
+		"""A channel is set up while it is paused: switched on, its storefront is told where to post."""
+		self.settings(state="Paused")
+		with patch("frappe.enqueue") as enqueue:
+			self.settings(state="Active")
+		[asked] = [call for call in enqueue.call_args_list if call.args[0].endswith("check_webhooks")]
+		self.assertEqual(asked.kwargs["channel"], SHOP)
+		self.assertEqual(self.work(), [])
+		with patch(f"{CONNECTOR}.webhooks_differ", return_value=True):
+			tasks.check_webhooks(asked.kwargs["channel"])
+		with patch(f"{CONNECTOR}.register_webhooks", return_value=None) as register:
+			[entry] = self.work()
+		register.assert_called_once_with(operations.callback_url(SHOP))
+		self.assertEqual(entry.state, "Succeeded")
+
 	def test_a_storefront_that_is_away_is_asked_again(self) -> None:
 		self.settings(state="Disabled")
 		with patch(f"{CONNECTOR}.unregister_webhooks", side_effect=Retryable("503")):

@@ -242,7 +242,7 @@ class TestReport(DriftCase):
 		)
 		self.assertEqual(found["result"][0]["warehouses"], self.fixture.warehouse)
 		self.assertEqual(found["chart"]["data"]["datasets"][0]["values"], [3, 3])
-		self.assertIn("3 of 5 listings differ, by 15", found["message"])
+		self.assertIn("Listings that differ: 3 of 5, units: 15", found["message"])
 		self.assertEqual(len(self.run_report(kind="Differs")["result"]), 2)
 		self.assertEqual(len(self.run_report(warehouse=self.fixture.warehouse)["result"]), 3)
 		self.assertEqual(len(self.run_report(warehouse="No Such Warehouse")["result"]), 0)

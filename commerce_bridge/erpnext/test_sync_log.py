@@ -136,7 +136,7 @@ class TestStorefront(EntriesCase):
 		polling.import_since(SHOP, "2026-01-01 00:00:00")
 		[progress] = channel_state.get_progress(SHOP)
 		self.assertEqual((progress.done, progress.total), (2, 2))
-		self.assertEqual(progress.message, "2 orders read, 2 of them new")
+		self.assertEqual(progress.message, "Orders read: 2; new: 2")
 		self.assertTrue(progress.finished)
 		self.assertIsNone(channel_state.get_cursor(SHOP, "orders"), "an import moves no cursor")
 		self.work()

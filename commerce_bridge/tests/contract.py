@@ -9,14 +9,25 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Protocol
 from unittest import TestCase
 
 from commerce_bridge.bridge.channel import Channel, ChannelStatus, Credentials
 from commerce_bridge.bridge.errors import LeaseLost, Misconfigured, Rejected
-from commerce_bridge.bridge.model import Address, Customer, Parcel, Shipment
+from commerce_bridge.bridge.model import (
+	Address,
+	Customer,
+	DataRequest,
+	Parcel,
+	Product,
+	ProductVariant,
+	Redaction,
+	Shipment,
+	ShownLevel,
+	StockLevel,
+)
 from commerce_bridge.bridge.plan import (
 	Amounts,
 	ItemKey,
@@ -28,6 +39,7 @@ from commerce_bridge.bridge.plan import (
 	UnbookedSale,
 )
 from commerce_bridge.bridge.protocols import (
+	ERASED,
 	ChannelState,
 	Circuit,
 	Drift,
@@ -36,15 +48,19 @@ from commerce_bridge.bridge.protocols import (
 	Erp,
 	Journal,
 	Kind,
+	ListingLevel,
 	NewEntry,
 	Outcome,
 	Progress,
 	PushResult,
+	Token,
+	Traces,
 )
 from commerce_bridge.bridge.webhooks import FOLLOW, follow_entry
 
 LEASE = timedelta(minutes=5)
 SECOND = timedelta(seconds=1)
+MOMENT = datetime(2026, 5, 4, 8, tzinfo=timezone.utc)
 KINDS: tuple[Kind, ...] = ("stock", "price", "listing")
 
 
@@ -416,8 +432,93 @@ class JournalContract(ContractSuite):
 			self.assertFalse(self.journal.merge_queued(self.channel.name, "other.topic", ["C"], 3))
 		self.assertEqual(sorted(json.loads(self.fixture.entry(name)["payload"])), ["A", "B"])
 
+	def claimed(self, name: str) -> Entry:
+		"""This entry, whatever else a new channel has to do first."""
+		while (entry := self.claim()).name != name:
+			continue
+		return entry
+
+	def settle(self, entry: Entry, seen: datetime | None = None) -> int:
+		with self.erp.transaction():
+			return self.journal.settle(
+				entry, "9001", ["order.upserted", "order.cancelled"], MOMENT, seen, f"Settled by {entry.name}"
+			)
+
+	def test_what_failed_of_an_order_is_settled_once_it_is_applied(self) -> None:
+		failed = {"state": "Failed", "error_class": "Rejected", "external_id": "9001", "source_time": MOMENT}
+		older = self.record("older", **failed | {"source_time": MOMENT - SECOND})
+		cancelled = self.record("x", **failed | {"source_time": MOMENT - SECOND, "topic": "order.cancelled"})
+		others = [
+			self.record("newer", **failed | {"source_time": MOMENT + SECOND}),
+			self.record("same moment, other content", **failed | {"payload": '{"a": 1}'}),
+			self.record("same moment, other case", **failed | {"payload": '{"A": 2}'}),
+			self.record("without a time", **failed | {"source_time": None}),
+			self.record("refund", **failed | {"source_time": MOMENT - SECOND, "topic": "refund.created"}),
+			self.record("other order", **failed | {"source_time": MOMENT - SECOND, "external_id": "9002"}),
+			self.record("outbound", **failed | {"source_time": MOMENT - SECOND, "direction": "Outbound"}),
+			self.record("other state", **failed | {"source_time": MOMENT - SECOND, "state": "Succeeded"}),
+		]
+		states = [self.fixture.entry(name)["state"] for name in others]
+		same = self.record("same content", **failed | {"payload": '{"a": 2}'})
+		entry = self.claimed(self.record("now", external_id="9001", payload='{"a": 2}'))
+		self.assertEqual(self.settle(entry), 3)
+		for name in (older, cancelled, same):
+			row = self.fixture.entry(name)
+			self.assertEqual((row["state"], row["message"]), ("Skipped", f"Settled by {entry.name}"))
+			self.assertFalse(row["error_class"])
+		self.assertEqual([self.fixture.entry(name)["state"] for name in others], states)
+		self.assertEqual(self.settle(entry), 0)
+
+	def test_of_one_moment_what_was_recorded_before_is_settled(self) -> None:
+		failed = {"state": "Failed", "external_id": "9001", "source_time": MOMENT}
+		before = self.record("before", **failed)
+		entry = self.claimed(self.record("now", external_id="9001", payload='{"a": 1}'))
+		assert entry.recorded is not None
+		after = self.record("after", **failed)
+		self.assertEqual(self.settle(entry, entry.recorded), 1)
+		self.assertEqual(self.fixture.entry(before)["state"], "Skipped")
+		self.assertEqual(self.fixture.entry(after)["state"], "Failed")
+		self.assertEqual(self.settle(entry, self.fixture.now()), 1, "what was asked for since holds it too")
+
+	def test_what_is_settled_is_part_of_the_transaction(self) -> None:
+		values = {"state": "Failed", "external_id": "9001", "source_time": MOMENT - SECOND}
+		name = self.record("older", **values)
+		entry = self.claimed(self.record("now", external_id="9001"))
+		with self.assertRaises(ZeroDivisionError), self.erp.transaction():
+			self.journal.settle(entry, "9001", ["order.upserted"], MOMENT, None, "settled")
+			raise ZeroDivisionError
+		self.assertEqual(self.fixture.entry(name)["state"], "Failed")
+
+	def test_an_entry_learns_of_which_order_it_is(self) -> None:
+		name = self.record("a")
+		entry = self.claimed(name)
+		with self.erp.transaction():
+			self.journal.name_order(entry, "9001")
+		self.assertEqual(self.fixture.entry(name)["external_id"], "9001")
+		self.finish(entry, Outcome("Failed", "no item", "Misconfigured"))
+		with self.erp.transaction():
+			self.journal.name_order(entry, "9002")
+		self.assertEqual(self.fixture.entry(name)["external_id"], "9001", "it is nobody's any more")
+
 	def outbound(self, key: str, topic: str = "stock.changed", **values: Any) -> str:
 		return self.record(key, direction="Outbound", topic=topic, payload=f'["{key}"]', **values)
+
+	def test_what_is_open_about_an_order(self) -> None:
+		def is_open(topic: str = "shipment.changed", external_id: str = "9001") -> bool:
+			return self.journal.is_open(self.channel.name, topic, external_id)
+
+		self.assertFalse(is_open())
+		self.record("a", direction="Outbound", topic="shipment.changed", external_id="9001")
+		self.assertTrue(is_open())
+		self.assertFalse(is_open(external_id="9002") or is_open("order.changed"))
+		self.assertFalse(self.journal.is_open("Another Shop", "shipment.changed", "9001"))
+		entry = self.claim()
+		self.assertTrue(is_open(), "while it runs")
+		now = self.fixture.now()
+		self.finish(entry, Outcome("Retrying", "503", "Retryable", next_attempt_at=now))
+		self.assertTrue(is_open(), "while it is tried again")
+		self.finish(self.claim(), Outcome("Failed", "gone", "Rejected"))
+		self.assertFalse(is_open())
 
 	def test_states_of_entries(self) -> None:
 		name = self.outbound("a")
@@ -483,11 +584,32 @@ class ChannelStateContract(ContractSuite):
 		self.fixture.make_channel("Contract Shop", status=ChannelStatus.PAUSED)
 		self.assertNotIn("Contract Shop", self.state.active_channels())
 
+	def test_a_paused_channel_works_on_nothing(self) -> None:
+		with self.erp.transaction():
+			self.state.pause("Contract Shop", "The app was uninstalled")
+		self.assertIs(self.state.channel("Contract Shop").status, ChannelStatus.PAUSED)
+		self.assertNotIn("Contract Shop", self.state.active_channels())
+
 	def test_credentials_come_back_and_do_not_show(self) -> None:
 		self.fixture.set_credentials("Contract Shop", Credentials(webhook_secrets=("s3cr3t",)))
 		credentials = self.state.credentials("Contract Shop")
 		self.assertEqual(credentials.webhook_secrets, ("s3cr3t",))
 		self.assertNotIn("s3cr3t", f"{credentials!r} {credentials}")
+
+	def test_a_token_is_kept_committed_until_it_is_dropped(self) -> None:
+		name, ends = self.channel.name, self.fixture.now().replace(microsecond=0)
+		self.fixture.make_channel("Other Shop")
+		self.assertIsNone(self.state.get_token(name))
+		self.state.save_token(name, Token("shpat_1", ends))
+		with self.assertRaises(ZeroDivisionError), self.erp.transaction():
+			raise ZeroDivisionError
+		self.assertEqual(self.state.get_token(name), Token("shpat_1", ends))
+		self.assertIsNone(self.state.get_token("Other Shop"))
+		self.state.save_token(name, Token("shpat_2"))
+		self.assertEqual(self.state.get_token(name), Token("shpat_2", None))
+		self.assertNotIn("shpat", repr(self.state.get_token(name)))
+		self.state.save_token(name, None)
+		self.assertIsNone(self.state.get_token(name))
 
 	def test_the_circuit_is_swapped_only_by_who_saw_it(self) -> None:
 		name = self.channel.name
@@ -638,6 +760,71 @@ class PartiesContract(ContractSuite):
 			self.assertEqual(self.erp.customers_with_email("ada5@contract.example"), [name])
 
 
+class PersonalDataContract(ContractSuite):
+	def buyer(self, name: str, **values: Any) -> tuple[str, str]:
+		"""A buyer of the channel with an order; the names of the customer and of its Sales Order."""
+		self.phone()
+		email = values.pop("email", f"{name}@contract.example")
+		customer = self.customer(email=email, last_name=f"Last {name}", **values)
+		record = Record(self.channel.name, "Customer", name, doctype="Customer", document=customer)
+		with self.erp.transaction():
+			self.erp.save_record(record)
+			self.erp.ensure_address(customer, Address(line1=f"{name} Road 1", city="Berlin"), "Shipping")
+		return customer, self.order(f"order-{name}", customer=customer)
+
+	def redact(self, **values: Any) -> str:
+		with self.erp.transaction(), self.erp.act_as(self.channel):
+			return self.erp.redact(self.channel, Redaction(**values), "asking").message
+
+	def known(self, **values: Any) -> str:
+		with self.erp.transaction():
+			return self.erp.personal_data(self.channel, DataRequest(**values))
+
+	def test_a_person_is_known_until_redacted_and_nobody_else_is_told_of(self) -> None:
+		self.buyer("one", phone="+4930111")
+		self.buyer("two", phone="+4930111")
+		asked = {"customer_id": "one", "email": "one@contract.example", "phone": "+4930111"}
+		known = self.known(**asked)
+		for text in ("one@contract.example", "Last one", "one Road 1", "order-one"):
+			self.assertIn(text, known)
+		for text in ("two@contract.example", "Last two", "two Road 1", "order-two"):
+			self.assertNotIn(text, known)
+		self.assertIn("1 customers, 1 orders", self.redact(**asked, order_ids=("order-one",)))
+		with self.erp.transaction():
+			self.assertEqual(self.erp.customers_with_email("one@contract.example"), [])
+			self.assertIsNone(self.erp.get_record(self.channel.name, "Customer", "one"))
+			self.assertEqual(len(self.erp.customers_with_email("two@contract.example")), 1)
+		again = self.known(**asked, order_ids=("order-one",))
+		for text in ("one@contract.example", "Last one", "one Road 1"):
+			self.assertNotIn(text, again)
+		self.assertEqual(self.fixture.count_sales_orders("order-one"), 1)
+
+	def test_nobody_known_is_no_error(self) -> None:
+		message = self.redact(customer_id="never", email="never@contract.example", order_ids=("never",))
+		self.assertEqual(message, "Nothing is known of this person")
+
+	def test_a_customer_of_two_channels_stays(self) -> None:
+		customer, _order = self.buyer("three")
+		other = self.fixture.make_channel("Contract Other")
+		with self.erp.transaction():
+			self.erp.save_record(Record(other.name, "Customer", "x", doctype="Customer", document=customer))
+		self.assertIn(f"stays, being a buyer of {other.name}", self.redact(customer_id="three"))
+		with self.erp.transaction():
+			self.assertEqual(self.erp.customers_with_email("three@contract.example"), [customer])
+
+	def test_entries_are_erased_and_stay(self) -> None:
+		order = self.record("a", external_id="o-1", payload='{"x": "one"}')
+		customer = self.record("b", external_id="o-1", topic="customer.upserted", payload='{"x": "two"}')
+		asking = self.record("c", external_id="o-1", payload='{"x": "three"}')
+		with self.erp.transaction():
+			erased = self.journal.blank(self.channel.name, Traces(orders=("o-1",)), keep=asking)
+		self.assertEqual(erased, 1)
+		row = self.fixture.entry(order)
+		self.assertEqual((row["state"], row["payload"] or "", row["message"]), ("Skipped", "", ERASED))
+		self.assertEqual(self.fixture.entry(customer)["payload"], '{"x": "two"}')
+		self.assertEqual((self.fixture.entry(asking)["state"], self.record("a")), ("Queued", order))
+
+
 class SalesContract(ContractSuite):
 	def setUp(self) -> None:
 		super().setUp()
@@ -763,6 +950,19 @@ class SalesContract(ContractSuite):
 	def test_a_missing_rate_is_misconfigured(self) -> None:
 		with self.assertRaises(Misconfigured), self.erp.transaction():
 			self.erp.exchange_rate(self.channel, "XAF", self.fixture.now().date())
+
+	def test_rows_that_name_no_line_get_one(self) -> None:
+		plan = self.plan("NAMELESS-1", row("CB-PHONE", 2), replace(row("CB-PHONE", 1), line_id="its own"))
+		with self.erp.transaction():
+			order = self.erp.create_sales_order(self.channel, plan).name
+			[found] = self.erp.unnamed_rows(order)
+			self.assertEqual((found.item_code, found.qty, found.waits), ("CB-PHONE", Decimal(2), True))
+			self.erp.name_rows({found.name: "line-of-the-shop"})
+			self.assertEqual(self.erp.unnamed_rows(order), [])
+			change = self.erp.get_order_change(order)
+		self.assertIn(
+			("line-of-the-shop", Decimal(2)), [(line.order_line_id, line.quantity) for line in change.lines]
+		)
 
 
 class StockContract(ContractSuite):
@@ -906,9 +1106,65 @@ class StockContract(ContractSuite):
 		with self.erp.transaction():
 			[after] = self.erp.stock_levels(self.channel, ["CB-PHONE"])
 		self.assertIsNone(before.last_pushed)
-		self.assertEqual((after.last_pushed, after.level), (Decimal(10), before.level))
+		expecting = before.level.model_copy(update={"expected": Decimal(10)})
+		self.assertEqual((after.last_pushed, after.level), (Decimal(10), expecting))
 		self.assertEqual((before.level.listing, before.level.sku), (self.listing, "WEB-PHONE"))
 		self.assertEqual(before.level.product_id, "77")
+
+	def read_level(self) -> ListingLevel:
+		with self.erp.transaction():
+			[found] = self.erp.stock_levels(self.channel, ["CB-PHONE"])
+		return found
+
+	def push_level(self, quantity: int = 10) -> StockLevel:
+		level = self.read_level().level.model_copy(update={"quantity": Decimal(quantity)})
+		with self.erp.transaction():
+			self.erp.save_pushed(self.channel.name, [level], self.fixture.now())
+		return level
+
+	def test_what_was_pushed_last_is_expected_until_it_is_forgotten(self) -> None:
+		level = self.push_level(7)
+		self.assertEqual((self.read_level().last_pushed, self.read_level().level.expected), (7, 7))
+		elsewhere = level.model_copy(update={"location_id": "elsewhere"})
+		with self.erp.transaction():
+			self.erp.forget_levels(self.channel.name, [elsewhere])
+		self.assertEqual(self.read_level().level.expected, 7)
+		with self.erp.transaction():
+			self.erp.forget_levels(self.channel.name, [level])
+		self.assertEqual((self.read_level().last_pushed, self.read_level().level.expected), (None, None))
+
+	def test_what_the_shop_calls_a_level_is_kept(self) -> None:
+		self.assertIsNone(self.read_level().level.stock_id)
+		with self.erp.transaction():
+			self.erp.save_stock_ids(self.channel.name, {self.listing: "808950810"})
+		self.assertEqual(self.read_level().level.stock_id, "808950810")
+
+	def shown(self, quantity: int, **values: Any) -> Outcome:
+		shown = ShownLevel(**{"stock_id": "808950810", "quantity": Decimal(quantity)} | values)
+		with self.erp.transaction():
+			return self.erp.note_shown(self.channel, shown)
+
+	def test_what_the_shop_shows_meets_what_was_pushed(self) -> None:
+		with self.erp.transaction():
+			self.erp.save_stock_ids(self.channel.name, {self.listing: "808950810"})
+		self.assertEqual(self.shown(3).state, "Skipped", "nothing was ever pushed")
+		self.push_level(7)
+		self.drain_stock_changes()
+		for quantity, state in ((7, "Skipped"), (6, "Succeeded")):
+			self.assertEqual(self.shown(quantity).state, state)
+			self.assertEqual((self.read_level().last_pushed, self.drain_stock_changes()), (7, []))
+		self.assertEqual(self.shown(8, location_id="elsewhere").state, "Skipped")
+		self.assertEqual(self.shown(8, stock_id="other").state, "Skipped")
+		outcome = self.shown(8)
+		self.assertEqual(outcome.state, "Succeeded")
+		self.assertIn("8", outcome.message)
+		self.assertEqual((self.read_level().last_pushed, self.drain_stock_changes()), (None, ["CB-PHONE"]))
+		self.assertEqual(self.shown(9).state, "Skipped", "it is being sent")
+
+	def test_a_level_is_known_by_its_product_or_sku_where_the_shop_says_no_more(self) -> None:
+		self.push_level(7)
+		for known in ({"sku": "WEB-PHONE"}, {"product_id": "77"}):
+			self.assertEqual(self.shown(6, stock_id=None, **known).state, "Succeeded", known)
 
 	def test_a_feed_that_is_taken_clears_its_own_error_only(self) -> None:
 		name, now = self.channel.name, self.fixture.now()
@@ -1059,11 +1315,75 @@ class DriftContract(ContractSuite):
 		self.assertEqual(self.fixture.drift_checks(self.channel.name), numbers)
 
 
+class ProductContract(ContractSuite):
+	"""Products of a shop and the listings they are linked to. What an ERP makes of them besides is its own."""
+
+	def setUp(self) -> None:
+		super().setUp()
+		for item in ("CB-PHONE", "CB-CASE"):
+			self.fixture.make_item(item)
+
+	def product(self, number: str, **skus: str | None) -> Product:
+		"""With a variant for each: its id (after a letter) and its SKU."""
+		variants = tuple(
+			ProductVariant(id=name[1:], sku=sku, stock_id=f"9{name[1:]}") for name, sku in skus.items()
+		)
+		return Product(id=number, title=f"Product {number}", variants=variants)
+
+	def link(self, *products: Product) -> list[tuple[str, str | None, str, bool]]:
+		"""Of each variant: its id, its item, what was made, and whether something is wrong."""
+		with self.erp.transaction():
+			results = self.erp.link_products(self.channel, products, create=False)
+		return [(row.variant_id, row.item_code, row.made, bool(row.error)) for row in results]
+
+	def level(self, item: str) -> tuple[str | None, str | None, str | None]:
+		with self.erp.transaction():
+			[row] = self.erp.stock_levels(self.channel, [item])
+		return row.level.product_id, row.level.variant_id, row.level.stock_id
+
+	def test_linked_once_and_known_then(self) -> None:
+		product = self.product("1", v11="CB-PHONE", v12="cb-case", v13="STRANGE", v14=None)
+		left = [("13", None, "Nothing", True), ("14", None, "Nothing", True)]
+		self.assertEqual(
+			self.link(product),
+			[("11", "CB-PHONE", "Listing", False), ("12", "CB-CASE", "Listing", False), *left],
+		)
+		self.assertEqual(self.level("CB-CASE"), ("1", "12", "912"))
+		self.assertEqual(
+			self.link(product),
+			[("11", "CB-PHONE", "Nothing", False), ("12", "CB-CASE", "Nothing", False), *left],
+		)
+
+	def test_a_listing_of_its_sku_gets_its_ids(self) -> None:
+		self.fixture.make_listing(self.channel.name, "CB-PHONE", "WEB-PHONE")
+		self.assertEqual(
+			self.link(self.product("1", v11="WEB-PHONE")), [("11", "CB-PHONE", "Listing", False)]
+		)
+		self.assertEqual(self.level("CB-PHONE"), ("1", "11", "911"))
+
+	def test_an_sku_of_two_variants_is_linked_to_none(self) -> None:
+		found = self.link(self.product("1", v11="CB-PHONE", v12="CB-PHONE"), self.product("2", v21="CB-CASE"))
+		self.assertEqual([row[1:3] for row in found], [(None, "Nothing")] * 2 + [("CB-CASE", "Listing")])
+
+	def test_what_the_shop_deleted_says_so_until_it_is_back(self) -> None:
+		both = self.product("1", v11="CB-PHONE", v12="CB-CASE")
+		self.link(both)
+		with self.erp.transaction():
+			self.assertEqual(self.erp.mark_deleted(self.channel.name, "1"), 2)
+			self.assertEqual(self.erp.mark_deleted(self.channel.name, "1"), 0)
+			self.assertEqual(self.erp.mark_deleted(self.channel.name, "2"), 0)
+		self.link(both)
+		with self.erp.transaction():
+			self.assertEqual(self.erp.mark_deleted(self.channel.name, "1"), 2, "it had come back")
+
+
 CONTRACTS = (
 	DriftContract,
+	ProductContract,
 	JournalContract,
 	ChannelStateContract,
 	PartiesContract,
+	PersonalDataContract,
 	SalesContract,
 	StockContract,
 )

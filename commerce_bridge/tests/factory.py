@@ -9,10 +9,11 @@ from typing import Any
 import frappe
 from erpnext.selling.doctype.sales_order.sales_order import make_delivery_note, make_sales_invoice
 
-from commerce_bridge.bridge.channel import Channel, ChannelStatus, Credentials, OrderPolicy
+from commerce_bridge.bridge.channel import Channel, ChannelStatus, Credentials, OrderPolicy, WarehouseMap
 from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.errors import Rejected
 from commerce_bridge.bridge.model import Parcel
+from commerce_bridge.bridge.webhooks import FOLLOW
 from commerce_bridge.erpnext import channel_listing, channel_settings, operations
 from commerce_bridge.erpnext.erp import FrappeChannelState, FrappeErp
 from commerce_bridge.erpnext.sync_log import FrappeJournal
@@ -32,6 +33,41 @@ OUR_TABLES = (
 	"Drift Check",
 )
 
+#: Every policy at its default, whatever an earlier test left.
+POLICIES: dict[str, Any] = {
+	"order_docstatus": "Submitted",
+	"push_stock": 1,
+	"stock_buffer": 0,
+	"whole_units": 1,
+	"first_push_confirmed": 1,
+	"dry_run": 0,
+	"own_numbering": 0,
+	"send_local_changes": 0,
+	"afterwards": "Nothing",
+	"default_country": "Germany",
+	"allowed_ips": "",
+	"authentication": "Access Token",
+	"api_version": "",
+	"test_orders": 0,
+	"fulfilled_in_shop": "Draft Delivery Note",
+	"notify_customer": 1,
+	"custom_line_item": None,
+	"gift_card_item": None,
+	"watch_stock": 0,
+	"new_item_group": None,
+	"owner_stock": "ERPNext",
+	"preorder": 0,
+	"push_listings": 0,
+	"push_prices": 0,
+	"compare_at_price_list": None,
+	"grade_factor": 1,
+	"catalog_fields": [],
+	"send_order_status": "Nothing",
+	"send_customers": "Nothing",
+	"warehouses": [],
+	"field_map": [],
+}
+
 
 class SiteFixture:
 	"""The contract suite's `Fixture` on a site, and factories for our own tests."""
@@ -44,7 +80,8 @@ class SiteFixture:
 		frappe.set_user("Administrator")
 		self.company = frappe.get_all("Company", pluck="name", order_by="creation", limit=1)[0]
 		self.currency = frappe.get_cached_value("Company", self.company, "default_currency")
-		self.warehouse = self._warehouse()
+		self.warehouse = self._warehouse("Stores")
+		self.second_warehouse = self._warehouse("CB Second")
 		self.tax_account = self._tax_account("CB Test Tax")
 		self._user()
 		for doctype in OUR_TABLES:
@@ -63,10 +100,6 @@ class SiteFixture:
 	def make_channel(self, name: str, **settings: Any) -> Channel:
 		"""Settings are fields of Channel Settings; `status` is its state, `stock` a `StockPolicy`."""
 		status = settings.pop("status", ChannelStatus.ACTIVE)
-		if policy := settings.pop("stock", None):
-			settings |= {"push_stock": policy.push, "stock_buffer": float(policy.buffer)}
-		if orders := settings.pop("orders", None):
-			settings |= _order_policy(orders)
 		known = frappe.db.exists("Channel Settings", name)
 		doc = frappe.get_doc("Channel Settings", name) if known else frappe.new_doc("Channel Settings")
 		doc.update(
@@ -82,36 +115,17 @@ class SiteFixture:
 				"customer_group": "Individual",
 				"territory": "All Territories",
 				"naming_series": "SAL-ORD-.YYYY.-",
-				"order_docstatus": "Submitted",
-				"push_stock": 1,
-				"stock_buffer": 0,
-				"whole_units": 1,
-				"first_push_confirmed": 1,
-				"dry_run": 0,
-				"own_numbering": 0,
-				"send_local_changes": 0,
-				"afterwards": "Nothing",
-				"default_country": "Germany",
-				"allowed_ips": "",
-				"owner_stock": "ERPNext",
-				"preorder": 0,
-				"push_listings": 0,
-				"push_prices": 0,
-				"compare_at_price_list": None,
-				"grade_factor": 1,
-				"catalog_fields": [],
-				"send_order_status": "Nothing",
-				"send_customers": "Nothing",
+				**POLICIES,
 				"taxes": [{"title": "*", "code": "", "rate": "", "account": self.tax_account}],
 				"shipping_methods": [
 					{"method": "*", "item": self.make_item("CB-SHIPPING", is_stock_item=False)}
 				],
-				"warehouses": [],
-				"field_map": [],
-				**settings,
+				**_as_fields(settings),
 			}
 		)
 		doc.save(ignore_permissions=True)
+		if doc.state == "Active":
+			frappe.db.delete("Sync Log", {"topic": FOLLOW, "channel": name})  # registers nowhere
 		frappe.db.commit()
 		return self.state.channel(name)
 
@@ -207,6 +221,41 @@ class SiteFixture:
 		doc.save(ignore_permissions=True)
 		frappe.db.commit()
 
+	def draft_delivery(self, sales_order: str) -> str:
+		note = make_delivery_note(sales_order)
+		note.insert(ignore_permissions=True)
+		frappe.db.commit()
+		return note.name
+
+	def submit_delivery(self, delivery_note: str) -> None:
+		frappe.get_doc("Delivery Note", delivery_note).submit()
+		frappe.db.commit()
+
+	def delete_delivery(self, delivery_note: str) -> None:
+		frappe.delete_doc("Delivery Note", delivery_note)
+		frappe.db.commit()
+
+	def deliveries(self, sales_order: str) -> list[dict[str, Any]]:
+		frappe.db.rollback()
+		names = frappe.get_all(
+			"Delivery Note Item",
+			{"against_sales_order": sales_order},
+			pluck="parent",
+			distinct=True,
+			order_by="parent",
+		)
+		return [_as_delivered(frappe.get_doc("Delivery Note", name)) for name in names]
+
+	def row_names(self, sales_order: str) -> dict[str, str]:
+		frappe.db.rollback()
+		rows = frappe.get_doc("Sales Order", sales_order).items
+		return {row.cb_line_id: row.item_name for row in rows if row.cb_line_id}
+
+	def row_warehouses(self, sales_order: str) -> dict[str, str]:
+		frappe.db.rollback()
+		rows = frappe.get_doc("Sales Order", sales_order).items
+		return {row.cb_line_id: row.warehouse for row in rows if row.cb_line_id}
+
 	def cancel_delivery(self, delivery_note: str) -> None:
 		frappe.get_doc("Delivery Note", delivery_note).cancel()
 		frappe.db.commit()
@@ -219,6 +268,11 @@ class SiteFixture:
 		frappe.db.rollback()
 		fields = ["name", "topic", "direction", "state"]
 		return frappe.get_all("Sync Log", {"reference_name": document}, fields, order_by="creation")
+
+	def entries_of(self, external_id: str, topic: str) -> list[dict[str, Any]]:
+		frappe.db.rollback()
+		filters = {"external_id": external_id, "topic": topic}
+		return frappe.get_all("Sync Log", filters, "*", order_by="creation, name")
 
 	def push_errors(self, listing: str) -> list[str | None]:
 		frappe.db.rollback()
@@ -316,9 +370,12 @@ class SiteFixture:
 			frappe.db.delete("Contact Email", {"email_id": ("like", domain)})
 		frappe.db.delete("Contact Phone", {"phone": ("like", "+49%")})
 
-	def _warehouse(self) -> str:
-		filters = {"company": self.company, "is_group": 0, "warehouse_name": "Stores"}
-		return frappe.get_all("Warehouse", filters, pluck="name", limit=1)[0]
+	def _warehouse(self, title: str) -> str:
+		values = {"company": self.company, "is_group": 0, "warehouse_name": title}
+		found = frappe.get_all("Warehouse", values, pluck="name", limit=1)
+		if found:
+			return found[0]
+		return frappe.get_doc({"doctype": "Warehouse", **values}).insert(ignore_permissions=True).name
 
 	def _tax_account(self, title: str) -> str:
 		name = frappe.db.get_value("Account", {"account_name": title, "company": self.company})
@@ -347,6 +404,24 @@ class SiteFixture:
 		frappe.get_doc("User", USER).add_roles(INTEGRATION)
 
 
+def _as_fields(settings: dict[str, Any]) -> dict[str, Any]:
+	"""Values of the engine's `Channel` among the settings as the fields of the form."""
+	fields = dict(settings)
+	if policy := fields.pop("stock", None):
+		fields |= {
+			"push_stock": policy.push,
+			"stock_buffer": float(policy.buffer),
+			"watch_stock": int(policy.watch),
+		}
+	if orders := fields.pop("orders", None):
+		fields |= _order_policy(orders)
+	if items := fields.pop("line_items", None):
+		fields |= {"custom_line_item": items.custom, "gift_card_item": items.gift_card}
+	if "warehouses" in fields:
+		fields["warehouses"] = [_warehouse_row(row) for row in fields["warehouses"]]
+	return fields
+
+
 def _order_policy(policy: OrderPolicy) -> dict[str, Any]:
 	return {
 		"order_docstatus": "Submitted" if policy.submit else "Draft",
@@ -354,7 +429,14 @@ def _order_policy(policy: OrderPolicy) -> dict[str, Any]:
 		"orders_from": to_site(policy.from_date),
 		"afterwards": policy.afterwards,
 		"send_local_changes": int(policy.send_local_changes),
+		"test_orders": int(policy.test_orders),
+		"fulfilled_in_shop": policy.fulfilled_in_shop,
 	}
+
+
+def _warehouse_row(row: Any) -> Any:
+	"""As the table of the form has it."""
+	return row.model_dump(include={"warehouse", "location_id"}) if isinstance(row, WarehouseMap) else row
 
 
 def _as_compared(doc: Any) -> dict[str, Any]:
@@ -365,4 +447,17 @@ def _as_compared(doc: Any) -> dict[str, Any]:
 		"grand_total": Decimal(str(doc.grand_total)),
 		"taxes": Decimal(str(doc.total_taxes_and_charges)),
 		"quantities": {row.cb_line_id: Decimal(str(row.qty)) for row in doc.items if row.cb_line_id},
+	}
+
+
+def _as_delivered(doc: Any) -> dict[str, Any]:
+	parcels = [(row.carrier, row.tracking_number) for row in doc.cb_parcels]
+	if not parcels and (doc.cb_carrier or doc.cb_tracking_number):
+		parcels = [(doc.cb_carrier, doc.cb_tracking_number)]
+	return {
+		"name": doc.name,
+		"status": ("Draft", "Submitted", "Cancelled")[doc.docstatus],
+		"quantities": {row.cb_line_id: Decimal(str(row.qty)) for row in doc.items if row.cb_line_id},
+		"warehouses": {row.warehouse for row in doc.items if row.cb_line_id},
+		"parcels": parcels,
 	}

@@ -10,17 +10,20 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Protocol
 
-from commerce_bridge.bridge.channel import OrderPolicy
+from commerce_bridge.bridge.channel import LineItems, OrderPolicy, WarehouseMap
 from commerce_bridge.bridge.model import (
 	Address,
 	Customer,
 	Event,
 	EventData,
+	Fulfilment,
 	Order,
 	OrderCancellation,
 	OrderLine,
 	ShippingLine,
+	ShownLevel,
 	TaxLine,
+	Uninstalled,
 )
 from commerce_bridge.bridge.protocols import Incoming
 from commerce_bridge.bridge.receive import new_entry
@@ -33,6 +36,9 @@ KINDS: dict[str, type[EventData]] = {
 	"order.upserted": Order,
 	"order.cancelled": OrderCancellation,
 	"customer.upserted": Customer,
+	"fulfilment": Fulfilment,
+	"level": ShownLevel,
+	"uninstalled": Uninstalled,
 }
 
 
@@ -51,6 +57,31 @@ class CellFixture(Fixture, Protocol):
 		"draft delivery", "draft invoice". Returns the document's name."""
 		...
 
+	def draft_delivery(self, sales_order: str) -> str:
+		"""A Delivery Note of all that is open, not submitted."""
+		...
+
+	def submit_delivery(self, delivery_note: str) -> None: ...
+
+	def delete_delivery(self, delivery_note: str) -> None: ...
+
+	def deliveries(self, sales_order: str) -> list[dict[str, Any]]:
+		"""All its Delivery Notes by name: name, status, quantities by line id, warehouses (a set), parcels as
+		(carrier, tracking number)."""
+		...
+
+	def row_names(self, sales_order: str) -> dict[str, str]:
+		"""What each position is called on the document, by line id."""
+		...
+
+	def row_warehouses(self, sales_order: str) -> dict[str, str]: ...
+
+	second_warehouse: str
+
+	def entries_of(self, external_id: str, topic: str) -> list[dict[str, Any]]:
+		"""Sync Log rows of this topic about an order, oldest first."""
+		...
+
 	def cancel_by_hand(self, sales_order: str) -> None:
 		"""As a person does in ERPNext."""
 		...
@@ -63,6 +94,7 @@ class CanonicalConnector:
 
 	platform = "canonical"
 	batch_size = 100
+	order_topics = frozenset(("order.upserted", "order.cancelled"))
 
 	def parse(self, topic: str, payload: str) -> Event:
 		return Event(type=topic, data=KINDS[topic].model_validate_json(payload))
@@ -123,7 +155,9 @@ CHANGES: dict[str, Callable[..., Order]] = {
 }
 
 
-class OrderCells(ContractSuite):
+class CellSuite(ContractSuite):
+	"""Events are recorded and worked on; what they make is looked at."""
+
 	fixture: CellFixture
 
 	def setUp(self) -> None:
@@ -138,20 +172,29 @@ class OrderCells(ContractSuite):
 
 	def receive(self, data: EventData, topic: str = "order.upserted") -> dict[str, Any]:
 		"""Records an event, works on all that is due and returns the event's row."""
+		name = self.arrive(data, topic)
+		self.work()
+		return self.fixture.entry(name)
+
+	def arrive(self, data: EventData, topic: str = "order.upserted") -> str:
+		"""Records an event; its entry's name."""
 		self.number += 1
 		if isinstance(data, Order):
 			data = data.model_copy(update={"currency": self.channel.currency})
 		incoming = Incoming(topic, f"{self.id()}-{self.number}", None, None, None, data.model_dump_json())
 		with self.erp.transaction():
-			name = self.journal.record([new_entry(self.channel, incoming)])[0].name
-		connect: Any = lambda channel, credentials: CanonicalConnector()  # noqa: E731
-		world = World(self.erp, self.journal, self.state, connect, self._now, lambda low, high: high)
+			return self.journal.record([new_entry(self.channel, incoming)])[0].name
+
+	def connector(self) -> Any:
+		return CanonicalConnector()
+
+	def work(self, later: timedelta = timedelta(seconds=1)) -> None:
+		"""Works on all that is due, or will be after this time."""
+		connect: Any = lambda *asked: self.connector()  # noqa: E731
+		now = lambda: self.fixture.now() + later  # noqa: E731
+		world = World(self.erp, self.journal, self.state, connect, now, lambda low, high: high)
 		while run_once(world):
 			pass
-		return self.fixture.entry(name)
-
-	def _now(self) -> datetime:
-		return self.fixture.now() + timedelta(seconds=1)
 
 	def cancel(self, external_id: str, version: int = 9) -> dict[str, Any]:
 		moment = T0 + timedelta(minutes=version)
@@ -180,6 +223,8 @@ class OrderCells(ContractSuite):
 		self.assertEqual(found["grand_total"], wanted.total)
 		self.assertEqual(found["quantities"], {row.id: row.quantity for row in wanted.lines})
 
+
+class OrderCells(CellSuite):
 	# --- order.upserted again
 
 	def test_a_draft_follows_every_change_in_place(self) -> None:
@@ -322,6 +367,56 @@ class OrderCells(ContractSuite):
 		self.use(from_date=T0 + timedelta(days=1))
 		row = self.receive(order(self.key("old"), line(1)))
 		self.assertEqual(row["state"], "Skipped")
+
+	# --- what is no product, and where a line leaves from
+
+	def test_lines_without_a_product_are_booked_as_the_channel_s_items(self) -> None:
+		for item in ("CB-CUSTOM", "CB-GIFT"):
+			self.fixture.make_item(item, is_stock_item=False)
+		custom = line(1).model_copy(update={"sku": None, "name": "Engraving", "kind": "custom"})
+		gift = line(2).model_copy(update={"sku": None, "name": "Gift card 20", "kind": "gift_card"})
+		self.use()
+		key = self.key("custom")
+		wanted = order(key, custom, gift, line(3))
+		row = self.receive(wanted)
+		self.assertEqual((row["state"], row["error_class"]), ("Failed", "Misconfigured"))
+		for text in ("Engraving", "Custom Line Item", "Gift card 20", "Gift Card Item"):
+			self.assertIn(text, row["message"])
+		items = LineItems(custom="CB-CUSTOM", gift_card="CB-GIFT")
+		self.channel = self.fixture.make_channel(self.channel.name, line_items=items)
+		self.assertEqual(self.receive(wanted)["state"], "Succeeded")
+		self.assert_equals(key, wanted)
+		names = self.fixture.row_names(self.live(key)["name"])
+		self.assertEqual((names["l1"], names["l2"]), ("Engraving", "Gift card 20"))
+
+	def moved(self, what: str = "") -> tuple[str, str, dict[str, Any]]:
+		"""An order of which a line is moved to another location: key, Sales Order, the event's row."""
+		second = self.fixture.second_warehouse
+		rows = (
+			WarehouseMap(warehouse=self.channel.default_warehouse, location_id="1"),
+			WarehouseMap(warehouse=second, location_id="2"),
+		)
+		self.channel = self.fixture.make_channel(self.channel.name, warehouses=rows)
+		key = self.key("moved", what)
+		first = line(1).model_copy(update={"location_id": "1"})
+		name = self.receive(order(key, first, line(2)))["reference_name"]
+		if what:
+			self.fixture.stands(what, name)
+		there = first.model_copy(update={"location_id": "2"})
+		return key, name, self.receive(order(key, there, line(2), version=2))
+
+	def test_a_line_moved_to_another_location_leaves_from_its_warehouse(self) -> None:
+		key, _name, row = self.moved()
+		self.assertEqual(row["state"], "Succeeded", row["message"])
+		warehouses = self.fixture.row_warehouses(self.live(key)["name"])
+		first, second = self.fixture.second_warehouse, self.channel.default_warehouse
+		self.assertEqual(warehouses, {"l1": first, "l2": second})
+
+	def test_what_is_delivered_does_not_move(self) -> None:
+		_key, name, row = self.moved("delivered")
+		self.assertEqual((row["state"], row["error_class"]), ("Failed", "Rejected"))
+		self.assertIn("delivered by", row["message"])
+		self.assertEqual(self.fixture.row_warehouses(name)["l1"], self.channel.default_warehouse)
 
 	# --- what is missing
 

@@ -83,6 +83,17 @@ class TestInstall(RolledBackTestCase):
 		install.add_permissions()
 		self.assertEqual(frappe.db.get_value("Custom DocPerm", key, "create"), 0)
 
+	def test_a_right_that_a_new_version_needs_is_given_by_migrating(self):
+		key = {"parent": "Delivery Note", "role": "Commerce Bridge Integration", "permlevel": 0}
+		version_before = json.loads(frappe.db.get_global(install.RIGHTS_GIVEN))
+		version_before["Commerce Bridge Integration/Delivery Note/0"] = ["read", "write"]
+		frappe.db.set_global(install.RIGHTS_GIVEN, json.dumps(version_before))
+		frappe.db.set_value("Custom DocPerm", key, {"create": 0, "write": 0})
+		install.after_migrate()
+		self.assertEqual(
+			frappe.db.get_value("Custom DocPerm", key, ["create", "write"]), (1, 0), "what was there, stays"
+		)
+
 
 class TestUninstall(RolledBackTestCase):
 	def setUp(self):
@@ -110,6 +121,7 @@ class TestUninstall(RolledBackTestCase):
 			"Has Role": {**roles, "parenttype": "User"},
 			"Scheduled Job Type": {"method": ("like", "commerce_bridge.%")},
 			"Logs To Clear": {"ref_doctype": "Sync Log"},
+			"DefaultValue": {"defkey": install.RIGHTS_GIVEN},
 		}
 		self.assertEqual(
 			{doctype: frappe.db.count(doctype, filters) for doctype, filters in left.items()},

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from commerce_bridge.bridge import feeds
-from commerce_bridge.bridge.channel import ChannelStatus, OrderPolicy
+from commerce_bridge.bridge.channel import ChannelStatus, LineItems, OrderPolicy
 from commerce_bridge.bridge.errors import Misconfigured, Rejected
 from commerce_bridge.bridge.model import Event, EventData, Order, OrderCancellation, StockLevel
 from commerce_bridge.bridge.protocols import Incoming, PushResult, row_key
@@ -61,7 +61,7 @@ class UnbookedCells(ContractSuite):
 		self.phone(stock=100)
 		self.fixture.make_listing(self.channel.name, "CB-PHONE", "CB-PHONE")
 		self.pushed: list[Decimal] = []
-		connect: Any = lambda channel, credentials: FragileConnector(self.pushed)  # noqa: E731
+		connect: Any = lambda *asked: FragileConnector(self.pushed)  # noqa: E731
 		self.world = World(self.erp, self.journal, self.state, connect, self._now, lambda low, high: high)
 		self.number = 0
 
@@ -120,6 +120,17 @@ class UnbookedCells(ContractSuite):
 			self.cancel(key, 3)
 			self.assertEqual(self.left(), 100)
 
+	def test_lines_without_a_product_sell_nothing_of_ours(self) -> None:
+		self.fixture.make_item("CB-CUSTOM", is_stock_item=False)
+		items = LineItems(custom="CB-CUSTOM", gift_card="CB-CUSTOM")
+		self.channel = self.fixture.make_channel(self.channel.name, line_items=items)
+		nameless = [
+			line(number, 4).model_copy(update={"sku": None, "kind": kind})
+			for number, kind in enumerate(("custom", "gift_card"), start=2)
+		]
+		self.arrive(order(self.key(), line(1, 3), *nameless))
+		self.assertEqual(self.left(), 97)
+
 	def test_a_cancelled_order_sells_nothing(self) -> None:
 		key = self.key()
 		self.cancel(key, 2)
@@ -147,7 +158,7 @@ class UnbookedCells(ContractSuite):
 		self.assertEqual(self.left(), 97)
 
 	def test_events_of_a_channel_nobody_can_connect_are_looked_into_once(self) -> None:
-		def connect(channel: Any, credentials: Any) -> Any:
+		def connect(*asked: Any) -> Any:
 			raise Misconfigured("no such platform")
 
 		self.arrive(order(self.key(), line(1, 3)))

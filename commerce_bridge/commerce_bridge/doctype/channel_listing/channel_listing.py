@@ -48,6 +48,7 @@ class ChannelListing(Document):
 		sku: DF.Data | None
 		stock_changed_at: DF.Datetime | None
 		stock_error: DF.SmallText | None
+		stock_id: DF.Data | None
 		uom: DF.Link | None
 		variant_id: DF.Data | None
 		warning: DF.SmallText | None

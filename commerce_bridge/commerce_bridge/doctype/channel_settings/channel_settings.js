@@ -123,7 +123,8 @@
 
 	function progress_text({ kind, done, total, failed, finished, message }) {
 		const count = total ? `${done} / ${total}` : String(done ?? 0);
-		const counted = kind === "Stock Check" ? __("different: {0}", [failed]) : __("failed: {0}", [failed]);
+		const failures_of = { "Stock Check": __("different: {0}", [failed]), Products: __("to look at: {0}", [failed]) };
+		const counted = failures_of[kind] || __("failed: {0}", [failed]);
 		const failures = failed ? `, ${counted}` : "";
 		const end = finished ? `, ${__("finished {0}", [moment(finished).fromNow()])}` : "";
 		return `${__(kind)}: ${count}${failures}${end}${message ? `. ${message}` : ""}`;
@@ -135,6 +136,7 @@
 		Prices: { kind: "price", topics: ["price.resync"] },
 		Listings: { kind: "listing", topics: ["listing.resync"] },
 		"Stock Check": { kind: "check", topics: ["stock.check"] },
+		Products: { kind: "products", topics: ["products.import"] },
 	};
 
 	// One row for each that runs or ran last. While one runs they are looked at again, also after a reload.
@@ -156,7 +158,9 @@
 		const walk = WALKS[progress.kind];
 		if (!walk) return row;
 		if (progress.kind === "Stock Check") line.append(link(__("Show"), drift_report(frm)));
-		else if (progress.failed) line.append(link(__("Show what was refused"), refused(frm, walk, progress)));
+		else if (progress.kind === "Products") {
+			if (progress.failed) line.append(link(__("Show what to look at"), looked_at(frm, progress)));
+		} else if (progress.failed) line.append(link(__("Show what was refused"), refused(frm, walk, progress)));
 		if (progress.finished) return row;
 		row.append(bar(progress));
 		if (frappe.user.has_role("Commerce Bridge Manager")) {
@@ -184,6 +188,18 @@
 			channel: frm.doc.name,
 			topic: JSON.stringify(["in", topics]),
 			state: JSON.stringify(["in", ["Failed", "Retrying"]]),
+			creation: JSON.stringify([">=", since]),
+		};
+		return `/app/sync-log?${new URLSearchParams(filters)}`;
+	}
+
+	// Each page of an import has an entry, whose summary names every variant and why.
+	function looked_at(frm, { started }) {
+		const since = moment(started).tz(frappe.boot.time_zone.system).format(frappe.defaultDatetimeFormat);
+		const filters = {
+			channel: frm.doc.name,
+			topic: "products.import",
+			message: JSON.stringify(["like", "%to look at%"]),
 			creation: JSON.stringify([">=", since]),
 		};
 		return `/app/sync-log?${new URLSearchParams(filters)}`;
@@ -221,6 +237,9 @@
 		const work = __("Synchronise");
 		frm.add_custom_button(__("Test Connection"), () => test_connection(frm), setup);
 		frm.add_custom_button(__("Register Webhooks"), () => register_webhooks(frm), setup);
+		if (frm.doc.authentication === "Authorisation") {
+			frm.add_custom_button(__("Connect to Shop"), () => connect_to_shop(frm), setup);
+		}
 		frm.add_custom_button(__("Rotate Secret"), () => rotate_secret(frm), setup);
 		frm.add_custom_button(__("Add Listings"), () => add_listings(frm), setup);
 		frm.add_custom_button(__("Sync Stock Now"), () => preview_stock(frm), work);
@@ -230,6 +249,7 @@
 		if (frm.doc.push_prices) send(__("Send Prices"), "send_prices_now");
 		frm.add_custom_button(__("Check Stock in Shop"), () => check_stock(frm), work);
 		frm.add_custom_button(__("Import Orders Since…"), () => import_orders(frm), work);
+		frm.add_custom_button(__("Import Products…"), () => import_products(frm), work);
 		frm.add_custom_button(__("Sync Log"), () =>
 			frappe.set_route("List", "Sync Log", { channel: frm.doc.name })
 		);
@@ -274,6 +294,17 @@
 		call(frm, "register_webhooks", {}, __("Registering…")).then((message) => {
 			show_dialog(__("Register Webhooks"), $("<p>").css("overflow-wrap", "anywhere").text(message));
 		});
+	}
+
+	// The store's own page asks whether this site may use it, and sends the browser back to this form.
+	function connect_to_shop(frm) {
+		const address = `${frappe.urllib.get_base_url()}/api/method/commerce_bridge.api.authorised`;
+		const question = __("Go to the store and agree there? The app must know this address as a redirection URL: {0}", [
+			`<code style="overflow-wrap: anywhere">${frappe.utils.escape_html(address)}</code>`,
+		]);
+		frappe.confirm(question, () =>
+			call(frm, "authorise", {}, __("Connecting…")).then((url) => url && window.location.assign(url))
+		);
 	}
 
 	function rotate_secret(frm) {
@@ -373,6 +404,46 @@
 				look_at_import(frm);
 			});
 		frappe.prompt(fields, send, __("Import Orders Since…"), __("Import"));
+	}
+
+	function import_products(frm) {
+		const fields = [
+			{
+				fieldtype: "HTML",
+				options: $("<p>").text(
+					__("Each variant of the shop is linked to the Item whose code is its SKU, else to the one with its barcode. Items that are there stay as they are. It may be repeated at any time.")
+				).prop("outerHTML"),
+			},
+			{
+				fieldtype: "Check",
+				fieldname: "create",
+				label: __("Make Items of what no Item is found for"),
+				description: frm.doc.new_item_group
+					? __("In the Item Group {0}", [frappe.utils.escape_html(frm.doc.new_item_group)])
+					: __("Choose the Item Group for New Items in the settings first"),
+				read_only: !frm.doc.new_item_group,
+			},
+			{
+				fieldtype: "Check",
+				fieldname: "prices",
+				label: __("Take the shop's prices over where the price list has none"),
+			},
+			{
+				fieldtype: "Check",
+				fieldname: "overwrite",
+				label: __("Overwrite texts and images of Items where the storefront owns them"),
+				hidden: ![frm.doc.owner_title, frm.doc.owner_images].includes("Storefront"),
+			},
+		];
+		const send = (chosen) => {
+			const asked = (name) => (chosen[name] ? 1 : 0);
+			const args = { create: asked("create"), overwrite: asked("overwrite"), prices: asked("prices") };
+			call(frm, "import_products", args).then(() => {
+				frappe.show_alert({ message: __("The shop is being asked for its products."), indicator: "green" });
+				show_health(frm);
+			});
+		};
+		frappe.prompt(fields, send, __("Import Products"), __("Import"));
 	}
 
 	function look_at_import(frm) {

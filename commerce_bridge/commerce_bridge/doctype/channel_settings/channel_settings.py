@@ -12,8 +12,13 @@ from frappe import _
 from frappe.model.document import Document
 
 from commerce_bridge import connectors
-from commerce_bridge.erpnext import catalog, preflight
-from commerce_bridge.erpnext.channel_settings import channel_of, remember_site
+from commerce_bridge.erpnext import catalog, channel_state, preflight
+from commerce_bridge.erpnext.channel_settings import (
+	channel_of,
+	follow_credentials,
+	given_credentials,
+	remember_site,
+)
 from commerce_bridge.permissions import INTEGRATION
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}")
@@ -54,12 +59,15 @@ class ChannelSettings(Document):
 		allowed_ips: DF.SmallText | None
 		api_key: DF.Data | None
 		api_secret: DF.Password | None
+		api_version: DF.Data | None
+		authentication: DF.Literal["Access Token", "Client Credentials", "Authorisation"]
 		catalog_fields: DF.Table[ChannelCatalogField]
 		channel_name: DF.Data
 		company: DF.Link | None
 		compare_at_price_list: DF.Link | None
 		cost_center: DF.Link | None
 		currency: DF.Link | None
+		custom_line_item: DF.Link | None
 		customer_group: DF.Link | None
 		default_country: DF.Link | None
 		default_warehouse: DF.Link | None
@@ -70,9 +78,13 @@ class ChannelSettings(Document):
 		fee_item: DF.Link | None
 		field_map: DF.Table[ChannelField]
 		first_push_confirmed: DF.Check
+		fulfilled_in_shop: DF.Literal["Draft Delivery Note", "Fail"]
+		gift_card_item: DF.Link | None
 		grade_factor: DF.Check
 		integration_user: DF.Link | None
 		naming_series: DF.Data | None
+		new_item_group: DF.Link | None
+		notify_customer: DF.Check
 		order_docstatus: DF.Literal["Draft", "Submitted"]
 		order_statuses: DF.SmallText | None
 		orders_from: DF.Datetime | None
@@ -100,8 +112,10 @@ class ChannelSettings(Document):
 		store_url: DF.Data | None
 		taxes: DF.Table[ChannelTax]
 		territory: DF.Link | None
+		test_orders: DF.Check
 		tolerance: DF.Float
 		warehouses: DF.Table[ChannelWarehouse]
+		watch_stock: DF.Check
 		webhook_secret: DF.Password | None
 		whole_units: DF.Check
 
@@ -112,6 +126,7 @@ class ChannelSettings(Document):
 		self.validate_platform()
 		self.validate_needed_when_active()
 		self.validate_store_url()
+		self.validate_connection()
 		self.validate_allowed_ips()
 		self.validate_amounts()
 		self.validate_currency()
@@ -135,6 +150,7 @@ class ChannelSettings(Document):
 				frappe.throw(
 					_("{0} has entries in {1}. Set it to Disabled instead.").format(self.name, _(doctype))
 				)
+		channel_state.forget_token(self.name)
 		for doctype in ("Channel State", "Stock Drift", "Drift Check"):
 			frappe.db.delete(doctype, {"channel": self.name})
 
@@ -169,6 +185,16 @@ class ChannelSettings(Document):
 			valid = False
 		if not valid or parts.username is not None:
 			self.refuse("store_url", _("enter an address such as https://shop.example.com"))
+
+	def validate_connection(self) -> None:
+		"""What the platform asks of address, version and credentials; what is not filled in may wait until the
+		channel is to be Active."""
+		settings = {field: self.get(field) for field in ("store_url", "api_version", "authentication")}
+		given = given_credentials(self)
+		for fieldname, problem in connectors.settings_problems(self.platform, settings, given):
+			if self.state == "Active" or self.get(fieldname):
+				self.refuse(fieldname, _(problem))
+		follow_credentials(self)
 
 	def validate_allowed_ips(self) -> None:
 		for line in (self.allowed_ips or "").split():

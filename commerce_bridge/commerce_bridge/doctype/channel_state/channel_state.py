@@ -23,6 +23,8 @@ class ChannelState(Document):
 		circuit_probing_since: DF.Datetime | None
 		cursors: DF.SmallText | None
 		progress: DF.SmallText | None
+		token: DF.Password | None
+		token_expires: DF.Datetime | None
 
 	# end: auto-generated types
 	def validate(self) -> None:
