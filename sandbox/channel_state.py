@@ -8,7 +8,7 @@ from typing import Any
 
 from commerce_bridge.bridge.channel import Channel, ChannelStatus, Credentials
 from commerce_bridge.bridge.errors import Misconfigured
-from commerce_bridge.bridge.protocols import Circuit, Progress
+from commerce_bridge.bridge.protocols import Circuit, Progress, Token
 from sandbox.database import Database, Row, to_text, to_time
 
 
@@ -29,6 +29,25 @@ class SandboxChannelState:
 		return [
 			row["name"] for row in rows if json.loads(row["settings"])["status"] == ChannelStatus.ACTIVE.value
 		]
+
+	def pause(self, channel: str, reason: str) -> None:
+		"""The reason is nobody's to read here."""
+		paused = self.channel(channel).model_copy(update={"status": ChannelStatus.PAUSED})
+		self._database.write(
+			"update channels set settings = ? where name = ?", paused.model_dump_json(), channel
+		)
+
+	def get_token(self, channel: str) -> Token | None:
+		row = self._database.read_one("select value, expires from tokens where channel = ?", channel)
+		return Token(row["value"], to_time(row["expires"])) if row else None
+
+	def save_token(self, channel: str, token: Token | None) -> None:
+		with self._database.transaction():
+			self._database.write("delete from tokens where channel = ?", channel)
+			if token:
+				self._database.write(
+					"insert into tokens values (?, ?, ?)", channel, token.value, to_text(token.expires)
+				)
 
 	def get_circuit(self, channel: str) -> Circuit:
 		row = self._row(channel)

@@ -24,6 +24,7 @@ create table channels (
 	rejected_requests integer not null default 0);
 create table progress (channel text, kind text, value text, primary key (channel, kind));
 create table cursors (channel text, name text, value text, primary key (channel, name));
+create table tokens (channel text primary key, value text not null, expires text);
 create table customers (name text primary key, data text not null);
 create table contacts (name text primary key, customer text not null, data text not null);
 create table contact_emails (contact text not null, email text not null, primary key (contact, email));
@@ -40,7 +41,7 @@ create table bundles (parent text, child text, qty text not null, primary key (p
 create table warehouses (name text primary key, parent text);
 create table listings (
 	name text primary key, channel text not null, item_code text not null, sku text not null,
-	product_id text, variant_id text, uom text, grade text,
+	product_id text, variant_id text, stock_id text, uom text, grade text,
 	publication text not null default 'Published', not_listed_because text, price text,
 	stock_error text, price_error text, listing_error text,
 	pushed_listing text, pushed_price text, shown_at text);
@@ -76,7 +77,8 @@ create table sales_orders (
 	modified text);
 create index sales_orders_external on sales_orders (channel, external_id);
 create table sales_order_items (
-	parent text, idx integer, line_id text, item_code text not null, qty text not null, rate text not null,
+	parent text, idx integer, line_id text, item_code text not null, item_name text, qty text not null,
+	rate text not null,
 	amount text not null, warehouse text, delivered_qty text not null default '0', primary key (parent, idx));
 create table delivery_notes (
 	name text primary key, sales_order text not null, status text not null, parcels text not null,

@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from sandbox.demo_shops import SHOPS
 from sandbox.scenario import Finding, Scenario, Tally
 
 LIMIT_SECONDS = 120.0
 TICK_SECONDS = 0.05
-PLATFORMS = ("custom",)
 
 
 class Display:
@@ -54,10 +54,10 @@ def main() -> int:
 	"""Runs the demo; the exit code is 1 if anything was lost, doubled or unequal."""
 	platform = os.environ.get("CHANNEL") or "custom"
 	console = Console()
-	if platform not in PLATFORMS:
-		console.print(f"There is no simulated {platform!r}; there are: {', '.join(PLATFORMS)}")
+	if platform not in SHOPS:
+		console.print(f"There is no simulated {platform!r}; there are: {', '.join(SHOPS)}")
 		return 1
-	with tempfile.TemporaryDirectory() as folder, Scenario(Path(folder)) as scenario:
+	with tempfile.TemporaryDirectory() as folder, Scenario(Path(folder), platform) as scenario:
 		console.print(f"Sync Log: {scenario.url}")
 		display = Display(console)
 		with display.shown():
@@ -76,6 +76,7 @@ def _run(scenario: Scenario, display: Display) -> None:
 	waited = 0.0
 	for step in scenario.steps():
 		while not step():
+			scenario.deliver_waiting()
 			display.update(scenario.tallies())
 			pause.wait(TICK_SECONDS)
 			waited += TICK_SECONDS

@@ -19,12 +19,14 @@ from commerce_bridge.bridge.plan import Record
 from commerce_bridge.bridge.protocols import Journal
 from sandbox.catalog import Catalog
 from sandbox.database import Database, Row, to_text, to_time
+from sandbox.deliveries import DeliveryNotes, as_json
 from sandbox.drift import DriftReport
 from sandbox.parties import Parties
-from sandbox.sales_orders import SalesOrders
+from sandbox.personal_data import PersonalData
+from sandbox.products import Products
 
 
-class SandboxErp(Parties, SalesOrders, Catalog, DriftReport):
+class SandboxErp(Parties, PersonalData, DeliveryNotes, Catalog, Products, DriftReport):
 	"""`Erp` on SQLite, and below it what a person does in the ERP."""
 
 	def __init__(self, database: Database, journal: Journal, now: Now):
@@ -103,26 +105,29 @@ class SandboxErp(Parties, SalesOrders, Catalog, DriftReport):
 		)
 		if (
 			note is None
+			or note["status"] == "Draft"
 			or channel not in (None, note["channel"])
 			or order_id not in (None, note["external_id"])
 		):
 			return None
+		cancelled = note["status"] == "Cancelled"
+		others = self.get_deliveries(note["sales_order"]).documents
 		return Shipment(
 			id=note["name"],
 			order_id=note["external_id"],
 			order_number=note["external_number"],
 			lines=tuple(
 				ShipmentLine(order_line_id=row["line_id"], sku=row["item_code"], quantity=Decimal(row["qty"]))
-				for row in self._database.read(
-					"select * from delivery_note_items where parent = ? order by idx", name
-				)
+				for row in self.note_rows(name)
 				if row["line_id"]
 			),
 			parcels=tuple(Parcel(**parcel) for parcel in json.loads(note["parcels"])),
 			status="delivered" if note["delivered_at"] else "shipped",
 			shipped_at=to_time(note["posted_at"]),
 			delivered_at=to_time(note["delivered_at"]),
-			cancelled=note["status"] == "Cancelled",
+			cancelled=cancelled,
+			external_ids=tuple(row["external_id"] for row in self.fulfilments_of(name, cancelled)),
+			taken_ids=tuple(taken for each in others if each.name != name for taken in each.fulfilments),
 		)
 
 	def get_order_change(self, sales_order: str) -> OrderChange | None:
@@ -166,21 +171,42 @@ class SandboxErp(Parties, SalesOrders, Catalog, DriftReport):
 			order = self._order(sales_order)
 			if order["status"] != "Submitted":
 				raise Rejected(f"Sales Order {sales_order} is not submitted.")
-			name = self._database.next_name("DN-")
 			parcel = Parcel(carrier=carrier, tracking_number=tracking_number, tracking_url=tracking_url)
-			self._database.insert(
-				"delivery_notes",
-				name=name,
-				sales_order=sales_order,
-				status="Submitted",
-				parcels=_as_json([parcel] if parcel != Parcel() else []),
-				posted_at=to_text(self._now()),
-			)
+			name = self._insert_note(sales_order, "Submitted", [parcel] if parcel != Parcel() else [])
 			for row in self.order_rows(sales_order):
 				self._deliver(name, row, quantities)
 			self._tell_shipment(name)
 			self._order_changed(sales_order)
 		return name
+
+	def draft_delivery(self, sales_order: str) -> str:
+		"""Prepares a Delivery Note for all that is open, and does not submit it."""
+		with self._database.transaction():
+			name = self._insert_note(sales_order, "Draft", [])
+			for row in self.order_rows(sales_order):
+				self._insert_note_row(
+					name, row, Decimal(row["qty"]) - Decimal(row["delivered_qty"]), row["warehouse"]
+				)
+		return name
+
+	def submit_delivery(self, name: str) -> None:
+		"""Submits a draft: goods leave, the storefront is told."""
+		with self._database.transaction():
+			note = self._database.read_one(
+				"select * from delivery_notes where name = ? and status = 'Draft'", name
+			)
+			if note is None:
+				raise Rejected(f"Delivery Note {name} is no draft.")
+			for row in self.note_rows(name):
+				self._move_delivered(note["sales_order"], row["order_idx"], row, Decimal(row["qty"]))
+			self._database.write("update delivery_notes set status = 'Submitted' where name = ?", name)
+			self._tell_shipment(name)
+			self._order_changed(note["sales_order"])
+
+	def delete_delivery(self, name: str) -> None:
+		"""A person deletes a draft."""
+		with self._database.transaction():
+			self.delete_draft(name)
 
 	def track_delivery(self, name: str, parcels: Sequence[Parcel], delivered: bool = False) -> None:
 		"""Somebody enters the parcels of a Delivery Note, and whether the buyer has them."""
@@ -188,7 +214,7 @@ class SandboxErp(Parties, SalesOrders, Catalog, DriftReport):
 			self._database.write(
 				"update delivery_notes set parcels = ?,"
 				" delivered_at = case when ? then coalesce(delivered_at, ?) end where name = ?",
-				_as_json([parcel.model_copy(update={"delivered": delivered}) for parcel in parcels]),
+				as_json([parcel.model_copy(update={"delivered": delivered}) for parcel in parcels]),
 				*(delivered, to_text(self._now()), name),
 			)
 			self._tell_shipment(name)
@@ -229,23 +255,16 @@ class SandboxErp(Parties, SalesOrders, Catalog, DriftReport):
 			raise Rejected(f"Row {row['idx']}: {quantity} is more than the open {still_open}.")
 		if quantity:
 			self._move_delivered(row["parent"], row["idx"], row, quantity)
-			self._database.insert(
-				"delivery_note_items",
-				parent=note,
-				idx=row["idx"],
-				order_idx=row["idx"],
-				line_id=row["line_id"],
-				item_code=row["item_code"],
-				qty=str(quantity),
-				warehouse=row["warehouse"],
-			)
+			self._insert_note_row(note, row, quantity, row["warehouse"])
 
 	def _move_delivered(self, sales_order: str, idx: int, row: Row, quantity: Decimal) -> None:
 		"""Takes goods out of the warehouse and off the reservation; a negative quantity brings them back."""
-		self.change_bin(row["item_code"], row["warehouse"], actual=-quantity, reserved=-quantity)
 		line = self._database.read_one(
-			"select delivered_qty from sales_order_items where parent = ? and idx = ?", sales_order, idx
+			"select delivered_qty, warehouse from sales_order_items where parent = ? and idx = ?",
+			*(sales_order, idx),
 		)
+		self.change_bin(row["item_code"], row["warehouse"], actual=-quantity)
+		self.change_bin(row["item_code"], line["warehouse"], reserved=-quantity)
 		self._database.write(
 			"update sales_order_items set delivered_qty = ? where parent = ? and idx = ?",
 			*(str(Decimal(line["delivered_qty"]) + quantity), sales_order, idx),
@@ -273,7 +292,3 @@ class SandboxErp(Parties, SalesOrders, Catalog, DriftReport):
 
 	def _tell(self, channel: str, topic: str, doctype: str, name: str, state: str) -> None:
 		self._journal.record([document_entry(channel, topic, doctype, name, state)])
-
-
-def _as_json(parcels: Sequence[Parcel]) -> str:
-	return json.dumps([parcel.model_dump() for parcel in parcels])

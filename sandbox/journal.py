@@ -10,9 +10,18 @@ from datetime import datetime, timedelta
 
 from commerce_bridge.bridge.clock import Now
 from commerce_bridge.bridge.errors import LeaseLost
-from commerce_bridge.bridge.protocols import Entry, NewEntry, Outcome, Recorded, State, Uncounted
+from commerce_bridge.bridge.protocols import (
+	ERASED,
+	Entry,
+	NewEntry,
+	Outcome,
+	Recorded,
+	State,
+	Traces,
+	Uncounted,
+)
 from commerce_bridge.bridge.webhooks import FOLLOW
-from sandbox.database import Database, Row, marks, to_decimal, to_text
+from sandbox.database import Database, Row, marks, to_decimal, to_text, to_time
 
 #: The columns are few, the conditions many: due, of a channel that may work, of a lane where nothing runs.
 NEXT_DUE = """
@@ -129,6 +138,30 @@ class SandboxJournal:
 			message=outcome.message,
 		)
 
+	def name_order(self, entry: Entry, external_id: str) -> None:
+		self._database.write(
+			"update sync_log set external_id = ? where name = ? and lease_token = ?",
+			*(external_id, entry.name, entry.lease),
+		)
+
+	def settle(
+		self,
+		entry: Entry,
+		external_id: str,
+		topics: Sequence[str],
+		updated_at: datetime,
+		seen: datetime | None,
+		message: str,
+	) -> int:
+		moment = to_text(updated_at)
+		return self._database.write(
+			"update sync_log set state = 'Skipped', message = ?, error_class = null, traceback = null"
+			" where external_id = ? and channel = ? and state = 'Failed' and direction = 'Inbound'"
+			f" and topic in ({marks(topics)}) and (source_time < ? or (source_time = ?"
+			" and (created <= ? or payload = ?)))",
+			*(message, external_id, entry.channel, *topics, moment, moment, to_text(seen), entry.payload),
+		)
+
 	def merge_queued(self, channel: str, topic: str, items: Sequence[str], limit: int) -> bool:
 		rows = self._database.read(
 			"select name, payload from sync_log where channel = ? and topic = ? and direction = 'Outbound'"
@@ -143,6 +176,32 @@ class SandboxJournal:
 				)
 				return True
 		return False
+
+	def is_open(self, channel: str, topic: str, external_id: str) -> bool:
+		return bool(
+			self._database.read_one(
+				"select 1 from sync_log where external_id = ? and channel = ? and topic = ?"
+				" and state in ('Queued', 'Retrying', 'Running')",
+				*(external_id, channel, topic),
+			)
+		)
+
+	def blank(self, channel: str, traces: Traces, keep: str) -> int:
+		rows = self._database.read("select * from sync_log where channel = ? and name != ?", channel, keep)
+		names = [row["name"] for row in rows if traces.everything or _speaks_of(row, traces)]
+		for name in names:
+			self._blank(name)
+		return len(names)
+
+	def _blank(self, name: str) -> None:
+		"""What a document was last told is a fingerprint, and stays; what waits to be told stays too."""
+		self._database.write(
+			"update sync_log set payload = iif(direction = 'Inbound', '', payload), message = ?, summary = null,"
+			" traceback = null, lease_token = null, lease_expires_at = null, to_count = 0,"
+			" state = iif(direction = 'Inbound' and state != 'Succeeded', 'Skipped', state) where name = ?",
+			*(ERASED, name),
+		)
+		self._database.write("update attempts set message = null where entry = ?", name)
 
 	def uncounted(self, limit: int) -> list[Uncounted]:
 		found = self._database.read("select * from sync_log where to_count = 1 order by rowid limit ?", limit)
@@ -210,7 +269,7 @@ class SandboxJournal:
 			self._database.write(
 				"update sync_log set state = 'Queued', attempt_count = 0, due = ?, error_class = null, message = '',"
 				" to_count = (direction = 'Inbound')"
-				" where name = ? and state in ('Failed', 'Skipped')",
+				" where name = ? and state in ('Failed', 'Skipped') and payload != ''",
 				*(to_text(self._now()), name),
 			)
 
@@ -228,6 +287,18 @@ class SandboxJournal:
 		return row["n"]
 
 
+def _speaks_of(row: Row, traces: Traces) -> bool:
+	if row["reference_name"] in traces.documents:
+		return True
+	if row["direction"] != "Inbound":
+		return False
+	if row["external_id"] is None:
+		return any(word.casefold() in row["payload"].casefold() for word in traces.words)
+	if row["topic"].startswith("customer"):
+		return row["external_id"] in traces.customers
+	return row["external_id"] in traces.orders and not row["topic"].startswith(("product", "inventory"))
+
+
 def _entry(row: Row, token: str, now: datetime) -> Entry:
 	return Entry(
 		name=row["name"],
@@ -239,6 +310,7 @@ def _entry(row: Row, token: str, now: datetime) -> Entry:
 		attempt=row["attempt_count"] + 1,
 		lease=token,
 		started=now,
+		recorded=to_time(row["created"]),
 		reference_name=row["reference_name"],
 		accepted_difference=to_decimal(row["accepted_difference"]),
 	)

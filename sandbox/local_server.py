@@ -33,6 +33,7 @@ class LocalServer:
 def _handler(handle: Handle) -> type[BaseHTTPRequestHandler]:
 	class Handler(BaseHTTPRequestHandler):
 		protocol_version = "HTTP/1.1"
+		disable_nagle_algorithm = True  # headers and body go out in two packets: the second must not wait
 
 		def _answer(self) -> None:
 			body = self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -42,8 +43,14 @@ def _handler(handle: Handle) -> type[BaseHTTPRequestHandler]:
 			except ConnectionAbortedError:
 				self.close_connection = True
 				return
-			self.send_response(status)
-			for name, value in {**answered, "content-length": str(len(content))}.items():
+			self.send_response_only(status)
+			told = {name.lower(): value for name, value in answered.items()}
+			# One date: a shop that says what time it is has a clock of its own.
+			for name, value in {
+				"date": self.date_time_string(),
+				**told,
+				"content-length": str(len(content)),
+			}.items():
 				self.send_header(name, value)
 			self.end_headers()
 			self.wfile.write(content)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from decimal import Decimal
 
+from commerce_bridge.bridge.adoption import UnnamedRow
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import Rejected
 from commerce_bridge.bridge.plan import Booked, Rounding, SalesOrderPlan, SalesOrderState
@@ -30,10 +32,14 @@ class SalesOrders(Stock, Events):
 		if row is None:
 			return None
 		notes = self._database.read(
-			"select name from delivery_notes where sales_order = ? and status = 'Submitted' order by name",
-			name,
+			"select name, status from delivery_notes where sales_order = ? order by name", name
 		)
-		return SalesOrderState(name, row["status"], delivered=tuple(note["name"] for note in notes))
+		return SalesOrderState(
+			name,
+			row["status"],
+			delivered=tuple(note["name"] for note in notes if note["status"] == "Submitted"),
+			drafts=tuple(note["name"] for note in notes if note["status"] == "Draft"),
+		)
 
 	def create_sales_order(self, channel: Channel, plan: SalesOrderPlan) -> Booked:
 		return self._save(self._database.next_name(plan.naming_series or "SO-"), channel, plan)
@@ -59,6 +65,29 @@ class SalesOrders(Stock, Events):
 		self._reserve(name, Decimal(-1))
 		self._database.write("update sales_orders set status = 'Cancelled' where name = ?", name)
 		self._order_changed(name)
+
+	def unnamed_rows(self, sales_order: str) -> list[UnnamedRow]:
+		rows = self._database.read(
+			"""select soi.rowid as name, soi.item_code, soi.qty, soi.delivered_qty, items.is_stock_item
+			from sales_order_items soi join items on items.item_code = soi.item_code
+			where soi.parent = ? and soi.line_id is null order by soi.idx""",
+			sales_order,
+		)
+		return [
+			UnnamedRow(
+				str(row["name"]),
+				row["item_code"],
+				Decimal(row["qty"]),
+				bool(row["is_stock_item"]) and Decimal(row["delivered_qty"]) < Decimal(row["qty"]),
+			)
+			for row in rows
+		]
+
+	def name_rows(self, line_ids: Mapping[str, str]) -> None:
+		for row, line_id in line_ids.items():
+			self._database.write(
+				"update sales_order_items set line_id = ? where rowid = ?", line_id, int(row)
+			)
 
 	def order_rows(self, name: str) -> list[Row]:
 		return self._database.read("select * from sales_order_items where parent = ? order by idx", name)
@@ -112,6 +141,7 @@ class SalesOrders(Stock, Events):
 				idx=idx,
 				line_id=row.line_id,
 				item_code=row.item_code,
+				item_name=row.item_name,
 				qty=str(row.qty),
 				rate=str(row.rate),
 				amount=str(amount),

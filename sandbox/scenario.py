@@ -7,7 +7,7 @@ import json
 import random
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,13 +19,12 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from commerce_bridge.bridge import feeds
-from commerce_bridge.bridge.channel import Channel, Credentials, ShippingMap, StockPolicy, TaxMap
+from commerce_bridge.bridge.channel import Channel, ShippingMap, StockPolicy, TaxMap
 from commerce_bridge.connectors.http import GuardedTransport
 from sandbox.clock import FastClock
+from sandbox.demo_shops import SHOPS, DemoShop
 from sandbox.local_server import LocalServer
 from sandbox.server import WEBHOOK_PATH, ErpSite
-from sandbox.storefronts.custom import CustomStorefront, ShopEvent
-from sandbox.storefronts.orders import SHIPPING, Product, order, random_lines
 from sandbox.worker import WorkerSettings
 from sandbox.world import Sandbox
 
@@ -36,11 +35,12 @@ STOPS_PER_TICK = 10
 SPEED = 20.0
 LEASE, LONGEST_RETRY = timedelta(seconds=40), timedelta(seconds=10)
 CHANNEL, WAREHOUSE, SHIPPING_ITEM = "Demo Shop", "Stores", "SHIPPING"
-SECRET, WRONG_SECRET = "whsec_ZGVtby1zZWNyZXQtb2YtdGhlLXNob3A=", "whsec_c29tZWJvZHktZWxzZXMtc2VjcmV0"
 SKUS, STOCK = [f"PHONE-{letter}" for letter in "ABCDEFGHIJKL"], 500
 NEW_SKUS = [f"BRAND-NEW-{number}" for number in range(1, UNKNOWN + 1)]
 
 Step = Callable[[], bool]
+#: A webhook of the shop, and whether it is forged.
+Sent = tuple[Any, bool]
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,17 @@ class Finding:
 class Clients:
 	"""Threads that deliver webhooks over HTTP, each event until it is acknowledged or refused."""
 
-	def __init__(self, shop: CustomStorefront, site_url: str):
+	def __init__(self, shop: DemoShop, site_url: str):
 		self._shop = shop
 		self._address = urlsplit(site_url).netloc
-		self._queue: SimpleQueue[tuple[ShopEvent, str | None]] = SimpleQueue()
+		self._queue: SimpleQueue[Sent] = SimpleQueue()
 		self._lock = Lock()
 		self.acknowledged = self.duplicates = self.refused = self.sent = 0
 
-	def deliver(self, events: list[tuple[ShopEvent, str | None]]) -> None:
-		"""Starts eight threads on these events; each with the secret to sign with, None for the right one."""
+	def deliver(self, events: Sequence[Sent]) -> None:
+		"""Starts eight threads on these events; each with whether somebody else is to sign it."""
+		if not events:
+			return
 		for event in events:
 			self._queue.put(event)
 		self.sent += len(events)
@@ -88,11 +90,11 @@ class Clients:
 	def _work(self) -> None:
 		while True:
 			try:
-				event, secret = self._queue.get_nowait()
+				event, forged = self._queue.get_nowait()
 			except Empty:
 				return
-			if not self._shop.deliver(event, self._post, secret) and secret is None:
-				self._queue.put((event, secret))
+			if not self._shop.deliver(event, self._post, forged) and not forged:
+				self._queue.put((event, forged))
 
 	def _post(self, headers: Mapping[str, str], body: bytes) -> int:
 		connection = http.client.HTTPConnection(self._address, timeout=10)
@@ -114,19 +116,19 @@ class Clients:
 class Scenario:
 	"""The shop, the ERP, the workers, and what is done to them."""
 
-	def __init__(self, folder: Path):
+	def __init__(self, folder: Path, platform: str = "custom"):
 		self._stack = ExitStack()
 		self._transport = GuardedTransport(allow_loopback=True)
 		self.clock = FastClock.from_now(SPEED)
 		self.chance = random.Random(2026)
 		self.sandbox = Sandbox.create(folder / "erp.sqlite", self.clock)
-		self.shop = CustomStorefront(secrets=[SECRET], now=self.clock)
+		self.shop: DemoShop = SHOPS[platform](self.clock, self.chance)
 		self.settings = WorkerSettings(folder / "erp.sqlite", self.clock, LEASE, LONGEST_RETRY)
 		self.workers: list[subprocess.Popen[bytes]] = []
 		self.killed: list[dict[str, int]] = []  # of each killed worker the entry it held, and the attempt
 		self.notes: dict[str, str] = {}  # Delivery Note → tracking number
 		self.failures: list[tuple[str, str]] = []
-		self.late: list[tuple[ShopEvent, str | None]] = []
+		self.late: list[Sent] = []
 
 	def __enter__(self) -> Scenario:
 		self._stack.callback(self.sandbox.database.close)
@@ -152,31 +154,29 @@ class Scenario:
 	def _open_shop(self) -> None:
 		channel = Channel(
 			name=CHANNEL,
-			platform="custom",
 			company="Demo Company",
 			company_currency="EUR",
 			currency="EUR",
-			store_url=self.shop.url,
 			default_warehouse=WAREHOUSE,
 			taxes=(TaxMap(title="*", account="VAT"),),
 			shipping=(ShippingMap(method="*", item=SHIPPING_ITEM),),
 			fee_item=SHIPPING_ITEM,
 			stock=StockPolicy(first_push_confirmed=True),
+			**self.shop.settings(WAREHOUSE),
 		)
-		self.sandbox.state.save(channel, Credentials(webhook_secrets=(SECRET,)))
+		self.sandbox.state.save(channel, self.shop.credentials())
+		connector = self.sandbox.world(self._transport).connect(channel, self.shop.credentials())
+		self.shop.open(connector, f"{self.url}{WEBHOOK_PATH}?{urlencode({'channel': CHANNEL})}")
 		self.sandbox.make_item(SHIPPING_ITEM, is_stock_item=False)
+		for sku in [*SKUS, *NEW_SKUS]:
+			self.shop.add_product(sku)
 		for sku in SKUS:
-			self._add_product(sku)
 			self._stock(sku)
-		for sku in NEW_SKUS:
-			self._add_product(sku)
-
-	def _add_product(self, sku: str) -> Product:
-		return self.shop.add_product(sku, Decimal(self.chance.randint(199, 99_999)).scaleb(-2))
+		self.deliver_waiting()
 
 	def _stock(self, sku: str) -> None:
 		self.sandbox.make_item(sku)
-		self.sandbox.make_listing(CHANNEL, sku)
+		self.shop.make_listing(self.sandbox, CHANNEL, sku)
 		self.sandbox.set_stock(sku, WAREHOUSE, Decimal(STOCK))
 
 	# --- the steps
@@ -188,13 +188,13 @@ class Scenario:
 		for _ in range(KILLS):
 			yield self._kill_a_worker
 		yield lambda: self._booked() >= ORDERS // 4
-		self.shop.outage = True
+		self.shop.break_down(True)
 		self._ship(SHIPPED // 2)
 		yield lambda: self.shop.requests_refused >= 3
-		self.shop.outage = "reset"
+		self.shop.break_down("reset")
 		yield lambda: self.shop.requests_refused >= 5
 		yield lambda: self.clients.answered >= self.clients.sent
-		self.shop.outage = False
+		self.shop.break_down(False)
 		self.clients.deliver(self.late)
 		yield lambda: self.clients.answered >= self.clients.sent
 		self._ship(SHIPPED - SHIPPED // 2)
@@ -202,45 +202,26 @@ class Scenario:
 		self._fix_unknown_items()
 		yield self._quiet
 
+	def deliver_waiting(self) -> None:
+		"""The shop tells of what happened in it by itself; to be called while a step is waited for."""
+		self.clients.deliver([(event, False) for event in self.shop.waiting()])
+
 	def _place_orders(self) -> None:
-		events: list[tuple[ShopEvent, str | None]] = []
-		products = [self.shop.products[sku] for sku in SKUS]
-		for number in range(ORDERS):
-			data = self._order(number, 1, products)
-			if number < UNKNOWN:
-				extra = random_lines(
-					self.chance,
-					number + ORDERS,
-					[self.shop.products[NEW_SKUS[number]]],
-					data["prices_include_tax"],
-				)
-				data = self._priced(number, 1, [*data["lines"], *extra], data)
-			first = self.shop.upsert(data)
+		first = {
+			number: self.shop.place(number, SKUS, NEW_SKUS[number] if number < UNKNOWN else None)
+			for number in range(ORDERS)
+		}
+		events: list[Sent] = []
+		for number, told in first.items():
 			if UNKNOWN <= number < UNKNOWN + OUT_OF_ORDER:
-				events.append((self.shop.upsert(self._order(number, 2, products)), None))
-				self.late.append((first, None))
+				events += [(event, False) for event in self.shop.change(number, SKUS)]
+				self.late += [(event, False) for event in told]
 			else:
-				events.append((first, None))
-		events += [event for event in self.chance.sample(events, TWICE)]
-		events += [(self._forged(number, products), WRONG_SECRET) for number in range(FORGED)]
+				events += [(event, False) for event in told]
+		events += self.chance.sample(events, TWICE)
+		events += [(self.shop.forge(ORDERS + number, SKUS), True) for number in range(FORGED)]
 		self.chance.shuffle(events)
 		self.clients.deliver(events)
-
-	def _order(self, number: int, version: int, products: list[Product]) -> dict[str, Any]:
-		inclusive = number % 3 == 0
-		lines = random_lines(self.chance, number, products, inclusive)
-		return order(number, version, self.clock(), lines, self.chance.choice(SHIPPING), inclusive)
-
-	def _priced(
-		self, number: int, version: int, lines: list[dict[str, Any]], like: dict[str, Any]
-	) -> dict[str, Any]:
-		shipping = Decimal(like["shipping"][0]["amount"])
-		return order(number, version, self.clock(), lines, shipping, like["prices_include_tax"])
-
-	def _forged(self, number: int, products: list[Product]) -> ShopEvent:
-		"""An order nobody placed: it is not in the shop, and signed by somebody else."""
-		data = self._order(ORDERS + number, 1, products)
-		return self.shop.event("order.upserted", data)
 
 	def _booked(self) -> int:
 		return len(
@@ -278,7 +259,7 @@ class Scenario:
 		shipped = {
 			row["sales_order"] for row in self.sandbox.database.read("select sales_order from delivery_notes")
 		}
-		late = {event.order_id for event, _ in self.late}
+		late = {self.shop.order_id(event) for event, _ in self.late}
 		ready = [
 			row["name"]
 			for row in self.sandbox.sales_orders()
@@ -296,12 +277,13 @@ class Scenario:
 
 	def _quiet(self) -> bool:
 		changes = self.sandbox.database.read_one("select count(*) as n from stock_changes")
-		return not changes["n"] and not self.sandbox.journal.unfinished()
+		told = self.clients.answered >= self.clients.sent
+		return told and not changes["n"] and not self.sandbox.journal.unfinished()
 
 	def _fix_unknown_items(self) -> None:
 		"""What a person does with the failed entries: makes the items, then Retry."""
 		failed = self.sandbox.journal.entries(state="Failed")
-		self.failures = [(row["external_number"], row["message"]) for row in failed]
+		self.failures = sorted({(row["external_number"], row["message"]) for row in failed})
 		for sku in NEW_SKUS:
 			self._stock(sku)
 		for row in failed:
@@ -315,7 +297,7 @@ class Scenario:
 			Tally("orders in the ERP", self._booked(), ORDERS),
 			Tally("workers killed", len(self.killed), KILLS),
 			Tally("refused in the outage", self.shop.requests_refused, self.shop.requests_refused),
-			Tally("shipments in the shop", len(self.shop.shipments), SHIPPED),
+			Tally("shipments in the shop", len(self.shop.tracking_numbers()), SHIPPED),
 		]
 
 	def findings(self) -> list[Finding]:
@@ -348,39 +330,42 @@ class Scenario:
 
 	def _delivered_late(self) -> int:
 		"""Orders whose first version was put into the log after their second."""
-		rows = self.sandbox.journal.entries(topic="order.upserted")
-		versions: dict[str, list[int]] = {}
-		for row in rows:
-			versions.setdefault(row["external_id"], []).append(json.loads(row["payload"])["data"]["version"])
-		return sum(seen == [2, 1] for seen in versions.values())
+		seen: dict[str, list[Any]] = {}
+		for row in self.sandbox.journal.entries():
+			if row["topic"] in self.shop.order_topics():
+				seen.setdefault(row["external_id"], []).append(self.shop.age(row["payload"]))
+		return sum(ages != sorted(ages) for ages in seen.values())
 
 	def _equalities(self) -> list[Finding]:
 		live = [row for row in self.sandbox.sales_orders() if row["status"] == "Submitted"]
-		by_order: dict[str, list[str]] = {}
+		by_order: dict[str, list[Decimal]] = {}
 		for row in live:
-			by_order.setdefault(row["external_id"], []).append(row["grand_total"])
-		wanted = {key: [data["totals"]["grand_total"]] for key, data in self.shop.orders.items()}
+			by_order.setdefault(row["external_id"], []).append(Decimal(row["grand_total"]))
+		wanted = {key: [total] for key, total in self.shop.totals().items()}
 		same = sum(by_order.get(key) == totals for key, totals in wanted.items())
-		offered = {sku: self.sandbox.erp.available(sku, [WAREHOUSE]) for sku in self.shop.stock}
-		wrong_stock = sorted(sku for sku, quantity in self.shop.stock.items() if quantity != offered[sku])
-		tracked = {note: data["tracking_number"] for note, data in self.shop.shipments.items()}
+		shown = self.shop.stock()
+		offered = {sku: self.sandbox.erp.available(sku, [WAREHOUSE]) for sku in shown}
+		wrong_stock = sorted(sku for sku, quantity in shown.items() if quantity != offered[sku])
+		tracked = self.shop.tracking_numbers()
 		unfinished = [
 			row["message"]
 			for row in self.sandbox.journal.entries()
 			if row["state"] not in ("Succeeded", "Skipped")
 		]
 		return [
-			Finding("orders in the shop, in the ERP", len(self.shop.orders), len(live)),
+			Finding("orders in the shop, in the ERP", len(wanted), len(live)),
 			Finding("orders with equal totals", ORDERS, same),
 			Finding("sum of all orders", _sum(wanted), _sum(by_order)),
 			Finding("SKUs whose stock differs", [], wrong_stock),
 			Finding(
-				"shipments in the shop, with tracking", (SHIPPED, True), (len(tracked), tracked == self.notes)
+				"shipments in the shop, with tracking",
+				(SHIPPED, True),
+				(len(tracked), tracked == sorted(self.notes.values())),
 			),
 			Finding("orders from forged webhooks", 0, len(by_order.keys() - wanted.keys())),
 			Finding("entries not finished", [], unfinished),
 		]
 
 
-def _sum(totals: Mapping[str, list[str]]) -> Decimal:
-	return sum((Decimal(total) for each in totals.values() for total in each), Decimal(0))
+def _sum(totals: Mapping[str, list[Decimal]]) -> Decimal:
+	return sum((total for each in totals.values() for total in each), Decimal(0))

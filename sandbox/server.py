@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl, urlsplit
 from commerce_bridge.bridge.errors import Misconfigured
 from commerce_bridge.bridge.protocols import Answer, Transport, WebhookRequest
 from commerce_bridge.bridge.receive import receive, unknown_channel
-from commerce_bridge.connectors import build
 from sandbox.world import Sandbox
 
 WEBHOOK_PATH = "/api/method/commerce_bridge.api.webhook"
@@ -53,7 +52,7 @@ class ErpSite:
 			channel = sandbox.state.channel(request.query.get("channel", ""))
 		except Misconfigured:
 			return unknown_channel(request, now)
-		connector = build(channel, sandbox.state.credentials(channel.name), self._transport, sandbox.now)
+		connector = sandbox.world(self._transport).connect(channel, sandbox.state.credentials(channel.name))
 		answer = receive(
 			connector, channel, request, sandbox.journal, sandbox.erp.transaction, now, clock=sandbox.now
 		)

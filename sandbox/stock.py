@@ -8,9 +8,10 @@ from decimal import ROUND_FLOOR, Decimal
 
 from commerce_bridge.bridge.availability import offered
 from commerce_bridge.bridge.channel import Channel
-from commerce_bridge.bridge.model import StockLevel
+from commerce_bridge.bridge.model import ShownLevel, StockLevel
 from commerce_bridge.bridge.plan import Item, ItemKey
-from commerce_bridge.bridge.protocols import Kind, ListingLevel
+from commerce_bridge.bridge.protocols import Kind, ListingLevel, Outcome
+from commerce_bridge.bridge.shown import NOT_LISTED, judged
 from sandbox.catalog import is_in_shop
 from sandbox.database import Database, Row, marks, to_decimal, to_text
 from sandbox.unbooked import Unbooked
@@ -106,6 +107,42 @@ class Stock(Unbooked):
 			)
 			self._database.write("update listings set stock_error = null where name = ?", level.listing)
 
+	def save_stock_ids(self, channel: str, ids: Mapping[str, str]) -> None:
+		for listing, stock_id in ids.items():
+			self._database.write("update listings set stock_id = ? where name = ?", stock_id, listing)
+
+	def forget_levels(self, channel: str, levels: Sequence[StockLevel]) -> None:
+		for level in levels:
+			self._database.write(
+				"update listing_levels set pushed_at = null where listing = ? and location_id = ?",
+				*(level.listing, level.location_id or NO_LOCATION),
+			)
+
+	def note_shown(self, channel: Channel, shown: ShownLevel) -> Outcome:
+		listing = self._shown_listing(channel, shown)
+		if listing is None:
+			return Outcome("Skipped", NOT_LISTED)
+		pushed = self._database.read_one(
+			"select last_pushed from listing_levels where listing = ? and location_id = ?"
+			" and pushed_at is not null",
+			*(listing["name"], shown.location_id or NO_LOCATION),
+		)
+		outcome, again = judged(shown.quantity, to_decimal(pushed["last_pushed"]) if pushed else None)
+		if again:
+			self._database.write(
+				"update listing_levels set pushed_at = null where listing = ? and location_id = ?",
+				*(listing["name"], shown.location_id or NO_LOCATION),
+			)
+			self._database.insert("stock_changes", item_code=listing["item_code"])
+		return outcome
+
+	def _shown_listing(self, channel: Channel, shown: ShownLevel) -> Row | None:
+		return self._database.read_one(
+			"select * from listings where channel = ? and (stock_id = ? or (stock_id is null and (sku = ?"
+			" or (product_id = ? and variant_id is ?)))) order by stock_id is null limit 1",
+			*(channel.name, shown.stock_id, shown.sku, shown.product_id, shown.variant_id),
+		)
+
 	def save_not_listed(self, channel: str, reasons: Mapping[str, str | None]) -> None:
 		for listing, reason in reasons.items():
 			self._database.write("update listings set not_listed_because = ? where name = ?", reason, listing)
@@ -115,7 +152,7 @@ class Stock(Unbooked):
 
 	def forget_pushed(self, channel: str, sales_order: str) -> None:
 		self._database.write(
-			"delete from listing_levels where listing in (select listings.name from listings"
+			"update listing_levels set pushed_at = null where listing in (select listings.name from listings"
 			" join sales_order_items line on line.item_code = listings.item_code"
 			" where line.parent = ? and listings.channel = ?)",
 			*(sales_order, channel),
@@ -217,9 +254,11 @@ class Stock(Unbooked):
 		self, channel: Channel, listing: Row, location: str | None, warehouses: Sequence[str]
 	) -> ListingLevel:
 		pushed = self._database.read_one(
-			"select last_pushed from listing_levels where listing = ? and location_id = ?",
+			"select last_pushed from listing_levels where listing = ? and location_id = ?"
+			" and pushed_at is not null",
 			*(listing["name"], location or NO_LOCATION),
 		)
+		last = to_decimal(pushed["last_pushed"]) if pushed else None
 		reason = self._why_not(listing)
 		quantity = ZERO if reason else self.available(listing["item_code"], warehouses)
 		level = StockLevel(
@@ -229,9 +268,11 @@ class Stock(Unbooked):
 			product_id=listing["product_id"],
 			variant_id=listing["variant_id"],
 			location_id=location,
+			stock_id=listing["stock_id"],
 			quantity=offered(channel.stock, quantity),
+			expected=last,
 		)
-		return ListingLevel(level, to_decimal(pushed["last_pushed"]) if pushed else None, reason)
+		return ListingLevel(level, last, reason)
 
 	def _why_not(self, listing: Row) -> str | None:
 		"""Why nothing of a listing is offered, whatever there is of it."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from commerce_bridge.bridge.channel import Channel, Credentials
 from commerce_bridge.bridge.clock import Now, utc_now
-from commerce_bridge.bridge.protocols import Connector, Transport
+from commerce_bridge.bridge.protocols import Connector, Surroundings, Transport
 from commerce_bridge.bridge.retry import Uniform
 from commerce_bridge.bridge.world import LEASE, World
 from commerce_bridge.connectors import build
@@ -47,12 +48,20 @@ class Sandbox:
 		return sandbox
 
 	def world(
-		self, transport: Transport, lease: timedelta = LEASE, uniform: Uniform = random.uniform
+		self,
+		transport: Transport,
+		lease: timedelta = LEASE,
+		uniform: Uniform = random.uniform,
+		sleep: Callable[[float], None] = time.sleep,
 	) -> World:
-		"""What the engine needs, with connectors from the app's own registry."""
+		"""What the engine needs, with connectors from the app's own registry.
 
-		def connect(channel: Channel, credentials: Credentials) -> Connector:
-			return build(channel, credentials, transport, self.now)
+		:param sleep: waits for a storefront that says how long
+		"""
+
+		def connect(channel: Channel, credentials: Credentials, unit: str = "") -> Connector:
+			surroundings = Surroundings(transport, self.state, self.now, sleep, unit, allow_loopback=True)
+			return build(channel, credentials, surroundings)
 
 		return World(self.erp, self.journal, self.state, connect, self.now, uniform, lease)
 
