@@ -18,17 +18,28 @@ from typing import Any
 from commerce_bridge.bridge.channel import Channel, Credentials, ShippingMap, TaxMap
 from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.inbound import process
-from commerce_bridge.bridge.model import Address, Customer
+from commerce_bridge.bridge.model import Address, Customer, Order
+from commerce_bridge.bridge.money import decimals_of
 from commerce_bridge.bridge.plan import Booked, Item, ItemKey, Record, Rounding, SalesOrderPlan
-from commerce_bridge.bridge.protocols import Entry, NewEntry, Outcome, Recorded, WebhookRequest
+from commerce_bridge.bridge.protocols import (
+	Entry,
+	NewEntry,
+	Outcome,
+	Recorded,
+	Surroundings,
+	WebhookRequest,
+)
 from commerce_bridge.bridge.receive import receive
+from commerce_bridge.bridge.totals import key_of, plan_amounts
 from commerce_bridge.bridge.worker import run_once
 from commerce_bridge.bridge.world import World
 from commerce_bridge.connectors import build
+from commerce_bridge.connectors.shopify import mapper
 from sandbox.storefronts.orders import Product, line, order
 from sandbox.storefronts.signing import sign
 from sandbox.world import Sandbox
 from tests.benchmark.table import SAMPLES, Row, at_least, timed
+from tests.connectors import shopify_orders
 
 EVENTS = 200
 LINES = 2
@@ -53,6 +64,7 @@ def rows() -> list[Row]:
 	"""Events a second, without a database and with the embedded ERP on SQLite."""
 	return [
 		at_least("engine alone, events/s and core", _alone(), 2000),
+		at_least("a Shopify order parsed, mapped and reconciled, events/s and core", _shopify(), 2000),
 		Row("the same with the sandbox ERP on SQLite, events/s", f"{_on_sqlite():,.0f}"),
 	]
 
@@ -104,10 +116,14 @@ def _through(world: World, batch: Sequence[WebhookRequest]) -> None:
 
 
 def _memory_world() -> World:
-	def connect(channel: Channel, credentials: Credentials) -> Any:
-		return build(channel, credentials, _NoTransport())
+	state = _NoState()
 
-	return World(_MemoryErp(), _MemoryJournal(), _NoState(), connect, utc_now, random.uniform)
+	def connect(channel: Channel, credentials: Credentials, unit: str = "") -> Any:
+		return build(
+			channel, credentials, Surroundings(_NoTransport(), state, utc_now, lambda seconds: None, unit)
+		)
+
+	return World(_MemoryErp(), _MemoryJournal(), state, connect, utc_now, random.uniform)
 
 
 class _NoTransport:
@@ -137,6 +153,9 @@ class _MemoryJournal:
 
 	def hold(self, entry: Entry) -> None:
 		"""Nobody else is there."""
+
+	def settle(self, *asked: Any) -> int:
+		return 0
 
 	def finish(self, entry: Entry, outcome: Outcome, now: datetime) -> None:
 		if outcome.state != "Succeeded":
@@ -184,6 +203,50 @@ class _MemoryErp:
 
 	def create_sales_order(self, channel: Channel, plan: SalesOrderPlan) -> Booked:
 		return Booked("SO", plan.amounts.grand_total, plan.amounts.total_taxes, True)
+
+
+# --- Shopify ---------------------------------------------------------------------------------------------
+
+
+def _shopify() -> float:
+	"""From the text of a webhook to the rows of the Sales Order: two lines with a discount, taxes, shipping."""
+	channel = CHANNEL.model_copy(update={"platform": "shopify"})
+	texts = [json.dumps(shopify_order(number)) for number in range(EVENTS)]
+	rates = []
+	for _sample in range(SAMPLES + 1):
+		begin = time.process_time()
+		for text in texts:
+			order = mapper.parse("orders/create", text).data
+			if not isinstance(order, Order):
+				raise RuntimeError("not read as an order")
+			items = {key_of(line): Item(line.sku or "") for line in order.lines}
+			plan_amounts(order, channel, items, decimals_of(order.currency))
+		rates.append(EVENTS / (time.process_time() - begin))
+	return median(rates[1:])
+
+
+def shopify_order(number: int) -> dict[str, Any]:
+	"""An order as a webhook sends it, with every field it has."""
+	lines = [
+		shopify_orders.line(
+			number * LINES + position,
+			"33.33",
+			3,
+			off=["1.11"],
+			tax_lines=[shopify_orders.tax("9.89", "VAT")],
+		)
+		for position in range(LINES)
+	]
+	delivery = shopify_orders.shipping(1, "4.90", tax_lines=[shopify_orders.tax("0.49", "VAT")])
+	return shopify_orders.order(
+		lines,
+		"222.93",
+		"20.27",
+		"197.76",
+		shipping_lines=[delivery],
+		id=number,
+		discount_codes=[{"code": "TEN"}],
+	)
 
 
 # --- with the embedded ERP -------------------------------------------------------------------------------

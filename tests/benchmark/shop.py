@@ -168,7 +168,7 @@ def _shop(fixture: SiteFixture, skus: Sequence[str]) -> Shop:
 		here.erp,
 		here.journal,
 		here.state,
-		lambda channel, credentials: build(channel, credentials, transport),
+		lambda channel, credentials, unit="": build(channel, credentials, site.surroundings(unit, transport)),
 		here.now,
 		here.uniform,
 	)

@@ -10,7 +10,14 @@ from typing import Any
 
 from commerce_bridge.bridge import signatures
 from commerce_bridge.bridge.channel import Channel, Credentials
-from commerce_bridge.bridge.protocols import HttpResponse, WebhookRequest
+from commerce_bridge.bridge.clock import Now
+from commerce_bridge.bridge.protocols import (
+	HttpResponse,
+	Surroundings,
+	Token,
+	Transport,
+	WebhookRequest,
+)
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=timezone.utc)
@@ -84,6 +91,26 @@ class RecordingTransport:
 		if isinstance(answer, Exception):
 			raise answer
 		return answer
+
+
+class MemoryTokens:
+	"""Keeps tokens as long as the test runs."""
+
+	def __init__(self) -> None:
+		self.kept: dict[str, Token] = {}
+
+	def get_token(self, channel: str) -> Token | None:
+		return self.kept.get(channel)
+
+	def save_token(self, channel: str, token: Token | None) -> None:
+		self.kept.pop(channel, None)
+		if token:
+			self.kept[channel] = token
+
+
+def surroundings(transport: Transport, now: Now = lambda: NOW, unit: str = "SYNC-1") -> Surroundings:
+	"""Nobody waits: how long it would have been is for the tests of waiting to say."""
+	return Surroundings(transport, MemoryTokens(), now, lambda seconds: None, unit, allow_loopback=True)
 
 
 def json_answer(body: Any, status: int = 200, **headers: str) -> HttpResponse:

@@ -30,6 +30,7 @@ from tests.connectors.storefront import (
 	SECRET,
 	RecordingTransport,
 	json_answer,
+	surroundings,
 )
 
 PRICE = Price(
@@ -54,6 +55,7 @@ LISTING = Listing(
 	weight_uom="Kg",
 	barcodes=("4006381333931",),
 	attributes={"Colour": "Blue"},
+	template_product_id="p1",
 	components=(Component(sku="CASE", quantity=Decimal("2.00")),),
 	condition="Refurbished",
 	grade="A",
@@ -76,7 +78,7 @@ CUSTOMER = Customer(id="CUST-1", email="asha@example.com", addresses=(Address(ci
 class Shop:
 	def __init__(self, *answers: HttpResponse | Exception):
 		self.transport = RecordingTransport(list(answers))
-		self.connector = CustomConnector(CHANNEL, CREDENTIALS, self.transport, lambda: NOW)
+		self.connector = CustomConnector(CHANNEL, CREDENTIALS, surroundings(self.transport))
 
 	@property
 	def message(self) -> dict:

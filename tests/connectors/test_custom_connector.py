@@ -22,6 +22,7 @@ from tests.connectors.storefront import (
 	RecordingTransport,
 	json_answer,
 	order,
+	surroundings,
 )
 
 
@@ -32,7 +33,7 @@ class Shop:
 		self.now = NOW
 		self.transport = RecordingTransport(list(answers))
 		changed = CHANNEL.model_copy(update=channel)
-		self.connector = CustomConnector(changed, credentials, self.transport, lambda: self.now)
+		self.connector = CustomConnector(changed, credentials, surroundings(self.transport, lambda: self.now))
 
 	@property
 	def message(self) -> dict:

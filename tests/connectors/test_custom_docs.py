@@ -19,11 +19,19 @@ import pytest
 from pydantic import TypeAdapter
 
 from commerce_bridge.bridge import signatures
+from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.protocols import ShownPage, WebhookRequest
 from commerce_bridge.connectors.custom import mapper, messages, webhook
 from commerce_bridge.connectors.custom.client import SHOWN_PAGE_SIZE
 from commerce_bridge.connectors.custom.connector import CustomConnector
-from tests.connectors.storefront import CHANNEL, CREDENTIALS, SECRET, RecordingTransport, message
+from tests.connectors.storefront import (
+	CHANNEL,
+	CREDENTIALS,
+	SECRET,
+	RecordingTransport,
+	message,
+	surroundings,
+)
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "custom-storefront-api.md").read_text(encoding="utf-8")
 
@@ -35,7 +43,7 @@ def blocks(language: str) -> list[str]:
 def accept(headers: dict[str, str], body: bytes):
 	"""What the endpoint does with a request made just now."""
 	request = WebhookRequest({name.lower(): value for name, value in headers.items()}, body)
-	connector = CustomConnector(CHANNEL, CREDENTIALS, RecordingTransport())
+	connector = CustomConnector(CHANNEL, CREDENTIALS, surroundings(RecordingTransport()))
 	connector.verify(request, datetime.now(timezone.utc))
 	incoming = connector.identify(request)
 	return incoming, connector.parse(incoming.topic, incoming.payload)
@@ -66,7 +74,7 @@ def test_the_python_snippet_sends_what_we_accept(python_snippet, monkeypatch: py
 
 def test_the_python_snippet_verifies_what_we_send(python_snippet):
 	transport = RecordingTransport()
-	CustomConnector(CHANNEL, CREDENTIALS, transport).check()
+	CustomConnector(CHANNEL, CREDENTIALS, surroundings(transport, utc_now)).check()
 	[(_, _, headers, body)] = transport.sent
 	verify = python_snippet["verify"]
 	assert verify(headers, body)

@@ -5,7 +5,7 @@ import pytest
 from commerce_bridge import connectors
 from commerce_bridge.bridge.errors import Misconfigured
 from commerce_bridge.connectors.custom.connector import CustomConnector
-from tests.connectors.storefront import CHANNEL, CREDENTIALS, RecordingTransport
+from tests.connectors.storefront import CHANNEL, CREDENTIALS, RecordingTransport, surroundings
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +15,7 @@ def own_registry(monkeypatch: pytest.MonkeyPatch):
 
 def build(platform: str):
 	channel = CHANNEL.model_copy(update={"platform": platform})
-	return connectors.build(channel, CREDENTIALS, RecordingTransport())
+	return connectors.build(channel, CREDENTIALS, surroundings(RecordingTransport()))
 
 
 def test_every_platform_can_be_built_and_knows_its_name():

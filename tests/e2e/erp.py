@@ -96,6 +96,8 @@ class EmbeddedErp:
 	currency = "EUR"
 	secret = SECRET
 
+	channel_name = CHANNEL
+
 	def __init__(self, folder: Path, port: int):
 		self._port = port
 		self._clock = FastClock.from_now(1.0)
@@ -104,7 +106,7 @@ class EmbeddedErp:
 		self._settings = WorkerSettings(folder / "erp.sqlite", self._clock, LEASE, LONGEST_RETRY)
 		self._server: LocalServer | None = None
 		self._worker: subprocess.Popen[bytes] | None = None
-		self.webhook_url = f"http://127.0.0.1:{port}{WEBHOOK_PATH}?channel={quote(CHANNEL)}"
+		self.webhook_url = f"http://127.0.0.1:{port}{WEBHOOK_PATH}?channel={quote(self.channel_name)}"
 
 	def start(self) -> None:
 		self.come_back()
@@ -209,13 +211,13 @@ class EmbeddedErp:
 	def check_drift(self) -> None:
 		world = self._world()
 		with world.erp.transaction():
-			drift.queue_check(world, world.state.channel(CHANNEL))
+			drift.queue_check(world, world.state.channel(self.channel_name))
 
 	def drift(self) -> list[str] | None:
-		checks = self._sandbox.erp.drift_checks(CHANNEL)
+		checks = self._sandbox.erp.drift_checks(self.channel_name)
 		if not checks or checks[-1].finished is None:
 			return None
 		return [
 			f"{row.sku}: shown {row.shown}, available {row.available}"
-			for row in self._sandbox.erp.drifts(CHANNEL)
+			for row in self._sandbox.erp.drifts(self.channel_name)
 		]

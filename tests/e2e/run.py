@@ -1,7 +1,8 @@
 """`make e2e`: a Vendure shop sells what ERPNext has, and everything is compared to the cent and to the piece.
 
-The ERP is the embedded one, or with E2E_ERP=site a real site (BENCH and SITE as for the site tests). Exit code:
-0 where nothing deviates, 1 where something does, 2 where this machine lacks what is needed.
+With E2E_SHOP=shopify it is the simulated Shopify instead (`tests.e2e.shopify`). The ERP is the embedded one, or with
+E2E_ERP=site a real site (BENCH and SITE as for the site tests). Exit code: 0 where nothing deviates, 1 where something
+does, 2 where this machine lacks what is needed.
 """
 
 from __future__ import annotations
@@ -13,19 +14,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from sandbox.scenario import Finding
 from scripts.site_run import say
 from tests.chaos.site import free_port
 from tests.e2e.erp import EmbeddedErp, Erp
+from tests.e2e.findings import WAIT_SECONDS, Findings
 from tests.e2e.vendure import Vendure, install, node_problem
 
 ORDERS, BUYERS, SEED = 20, 4, 20261121
@@ -39,36 +36,16 @@ PRODUCTS = {
 }
 FORGED = "whsec_c29tZWJvZHktZWxzZXMtc2VjcmV0"
 COUPON, PERCENT = "TENTH", 10
-WAIT_SECONDS = 120
-TICK_SECONDS = 0.3
 
 
-class E2E:
+class E2E(Findings):
 	def __init__(self, erp: Erp, shop: Vendure, seed: int):
+		super().__init__()
 		self.erp, self.shop = erp, shop
 		self.random = random.Random(seed)
-		self.findings: list[Finding] = []
 		self.bought: list[str] = []
 		self.refused = 0
 		self.lock = threading.Lock()
-
-	# --- waiting and finding
-
-	def reach(self, title: str, expected: Any, found: Callable[[], Any]) -> None:
-		"""Waits until what is found is what is expected, and keeps both."""
-		deadline = time.monotonic() + WAIT_SECONDS
-		seen = found()
-		while seen != expected and time.monotonic() < deadline:
-			time.sleep(TICK_SECONDS)
-			seen = found()
-		self.find(title, expected, seen)
-
-	def find(self, title: str, expected: Any, found: Any) -> None:
-		self.findings.append(Finding(title, expected, found))
-		if self.findings[-1].ok:
-			say(f"ok   {title}")
-		else:
-			say(f"BAD  {title}: expected {expected}, found {found}")
 
 	# --- the run
 
@@ -229,17 +206,6 @@ def _parcels(order: dict[str, Any]) -> list[tuple[str, str]]:
 	return sorted((row["method"], row["trackingCode"]) for row in shipped)
 
 
-def _print(findings: list[Finding], erp: str, seconds: float) -> None:
-	console = Console()
-	table = Table("", "what", "expected", "found", title=f"Vendure and ERPNext ({erp}), {seconds:.0f} s")
-	for finding in findings:
-		expected, found = str(finding.expected), str(finding.found)
-		if finding.ok and len(found) > 60:
-			expected = found = f"{len(finding.found)} equal"
-		table.add_row("[green]✓" if finding.ok else "[red]✗", finding.title, expected, found)
-	console.print(table)
-
-
 def _erp(folder: Path) -> Erp | None:
 	"""The ERP that E2E_ERP names; None where it is not there."""
 	if os.environ.get("E2E_ERP", "sandbox") != "site":
@@ -250,16 +216,36 @@ def _erp(folder: Path) -> Erp | None:
 
 
 def main() -> int:
+	folder = Path(tempfile.mkdtemp(prefix="e2e-"))
+	started = time.monotonic()
+	if os.environ.get("E2E_SHOP", "vendure") == "shopify":
+		from tests.e2e import shopify
+
+		ended = shopify.run(folder)
+	else:
+		ended = _with_vendure(folder)
+	if ended is None:
+		return 2
+	name, findings = ended
+	findings.show(f"{name}, {time.monotonic() - started:.0f} s")
+	say(f"e2e: {len(findings.rows)} findings, {len(findings.bad)} deviations")
+	if findings.bad:
+		say(f"logs and databases are kept in {folder}")
+		return 1
+	shutil.rmtree(folder)
+	return 0
+
+
+def _with_vendure(folder: Path) -> tuple[str, Findings] | None:
+	"""Which shop and ERP, and what was found; None where this machine lacks something."""
 	problem = node_problem()
 	if problem:
 		say(problem)
-		return 2
+		return None
 	install()
-	started = time.monotonic()
-	folder = Path(tempfile.mkdtemp(prefix="e2e-"))
 	erp = _erp(folder)
 	if erp is None:
-		return 2
+		return None
 	run = E2E(erp, Vendure(free_port(), erp.webhook_url, erp.secret, folder), SEED)
 	try:
 		erp.start()
@@ -268,14 +254,7 @@ def main() -> int:
 	finally:
 		run.shop.stop()
 		erp.stop()
-	_print(run.findings, erp.name, time.monotonic() - started)
-	bad = [finding for finding in run.findings if not finding.ok]
-	say(f"e2e: {len(run.findings)} findings, {len(bad)} deviations")
-	if bad:
-		say(f"logs and databases are kept in {folder}")
-		return 1
-	shutil.rmtree(folder)
-	return 0
+	return f"Vendure and ERPNext ({erp.name})", run
 
 
 if __name__ == "__main__":

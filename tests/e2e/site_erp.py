@@ -24,17 +24,22 @@ INTEGRATION = "e2e-integration@example.com"
 
 def find_site_erp(folder: Path) -> SiteErp | None:
 	"""The site that BENCH and SITE name, with this checkout on it; None where there is none."""
+	bench = prepared_bench()
+	return SiteErp(bench, folder) if bench else None
+
+
+def prepared_bench() -> Bench | None:
 	bench = find_bench()
-	if bench is None:
-		return None
-	prepare(bench)
-	return SiteErp(bench, folder)
+	if bench:
+		prepare(bench)
+	return bench
 
 
 class SiteErp:
 	"""A site with a channel of this run's own. The shop reaches it by a door that can be closed."""
 
 	secret = SECRET
+	shop = "Vendure"
 
 	def __init__(self, bench: Bench, folder: Path):
 		self.name = bench.site
@@ -50,7 +55,7 @@ class SiteErp:
 		self._stopped = threading.Event()
 		self._sweeping = threading.Thread(target=self._sweep, daemon=True)
 		self._run = f"{int(time.time()):x}"[-6:]
-		self._channel = f"Vendure {self._run}"
+		self._channel = f"{self.shop} {self._run}"
 		self._door: LocalServer | None = None
 		self._port = free_port()
 		self.webhook_url = f"http://127.0.0.1:{self._port}{WEBHOOK}?channel={quote(self._channel)}"
@@ -107,7 +112,9 @@ class SiteErp:
 	) -> tuple[int, Mapping[str, str], bytes]:
 		"""What a web server before the site does: it names the site."""
 		kept = {
-			name: value for name, value in headers.items() if name.startswith(("webhook-", "content-type"))
+			name: value
+			for name, value in headers.items()
+			if name.startswith(("webhook-", "x-shopify-", "content-type"))
 		}
 		status, answer = self._guest.send(method, target, body, kept)
 		return status or 502, {"content-type": "application/json"}, answer

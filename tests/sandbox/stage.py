@@ -29,6 +29,7 @@ from sandbox.server import ErpSite
 from sandbox.storefronts.custom import CustomStorefront, ShopEvent
 from sandbox.storefronts.orders import line, order
 from sandbox.world import Sandbox
+from tests.sandbox.careful_shop import CarefulConnector, Screens
 
 START = datetime(2026, 5, 4, 8, tzinfo=timezone.utc)
 LEASE = timedelta(minutes=5)
@@ -39,9 +40,12 @@ SKUS = ("PHONE", "CASE", "CABLE")
 STOCK = 50
 #: How many entries a feed takes depends on when they were collected; what they brought about does not.
 NOT_A_FEED = "topic not like 'stock.%' and topic not like 'price.%' and topic not like 'listing.%'"
+#: Whether the shop tells of our own shipment before we remember it is a matter of time.
+OWN_ECHO = "topic = 'fulfilment.found' and state = 'Skipped'"
 LISTING_COLUMNS = (
 	"publication",
 	"product_id",
+	"stock_id",
 	"stock_error",
 	"price_error",
 	"listing_error",
@@ -69,6 +73,18 @@ class DirectTransport:
 		return HttpResponse(status, answered, content)
 
 
+class OneByOne:
+	"""A connector that takes one row in a call."""
+
+	batch_size = listing_batch_size = 1
+
+	def __init__(self, connector: Any):
+		self._connector = connector
+
+	def __getattr__(self, name: str) -> Any:
+		return getattr(self._connector, name)
+
+
 class Stage:
 	"""Everything a test moves: clock, shop, ERP, workers."""
 
@@ -76,6 +92,8 @@ class Stage:
 		self._folder = tempfile.TemporaryDirectory()
 		self.time = START
 		self.items_per_entry = 1_000
+		self.one_by_one = False  # each entry of a feed has time for one row
+		self.screens: Screens | None = None  # of a shop that says what was sent
 		self.sandbox = Sandbox.create(Path(self._folder.name) / "erp.sqlite", self.now, durable=False)
 		self.shop = CustomStorefront(secrets=[SECRET], now=self.now)
 		self.transport = DirectTransport(self.shop)
@@ -115,8 +133,25 @@ class Stage:
 
 	def world(self) -> World:
 		"""The engine's world; waits between attempts are the longest there are."""
+		world = self._world()
+		if self.screens is None:
+			return replace(world, items_per_entry=self.items_per_entry)
+		screens = self.screens
+
+		def connect(*asked: Any) -> Any:
+			return CarefulConnector(world.connect(*asked), screens, START)
+
+		return replace(world, items_per_entry=self.items_per_entry, connect=connect)
+
+	def _world(self) -> World:
 		world = self.sandbox.world(self.transport, lease=LEASE, uniform=lambda low, high: high)
-		return replace(world, items_per_entry=self.items_per_entry)
+		if not self.one_by_one:
+			return world
+
+		def connect(*asked: Any) -> Any:
+			return OneByOne(world.connect(*asked))
+
+		return replace(world, connect=connect, sending_for=timedelta(0))
 
 	# --- the shop's side
 
@@ -185,7 +220,7 @@ class Stage:
 				erp=erp,
 				journal=journal,
 				state=state,
-				connect=lambda channel, secrets: wrap(world.connect(channel, secrets), "connector"),
+				connect=lambda *asked: wrap(world.connect(*asked), "connector"),
 			)
 
 		def deliver(self) -> None:
@@ -225,7 +260,7 @@ class Stage:
 			"deliveries": sorted(row["status"] for row in read("select status from delivery_notes")),
 			"log": sorted(
 				(row["topic"], row["external_id"] or "", row["state"])
-				for row in read(f"select * from sync_log where {NOT_A_FEED}")
+				for row in read(f"select * from sync_log where {NOT_A_FEED} and not ({OWN_ECHO})")
 			),
 			"drifts": [(drift.kind, drift.sku) for drift in self.sandbox.erp.drifts(CHANNEL)],
 			"checks": [
@@ -247,6 +282,10 @@ class Stage:
 			"shop stock": dict(self.shop.stock),
 			"shop told": dict(self.shop.told),
 			"shop shipments": sorted(map(_text, self.shop.shipments.values())),
+			"shop sent": sorted(
+				(name, [(each.id, each.cancelled) for each in sent])
+				for name, sent in (self.screens.sent if self.screens else {}).items()
+			),
 			"shop changes": sorted({_text(change) for change in self.shop.changes}),
 		}
 

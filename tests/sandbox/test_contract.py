@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any
 from commerce_bridge.bridge.channel import Channel, Credentials, ShippingMap, StockPolicy, TaxMap
 from commerce_bridge.bridge.errors import Conflict, Rejected
 from commerce_bridge.bridge.model import Parcel
-from commerce_bridge.tests import contract, order_cells, unbooked_cells
+from commerce_bridge.tests import contract, fulfilment_cells, order_cells, unbooked_cells
 from sandbox.world import Sandbox
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=timezone.utc)
@@ -21,7 +22,7 @@ TICK = timedelta(milliseconds=1)
 class SandboxFixture:
 	tax_account = "Tax"
 	refusal = Rejected
-	standing = ("delivered",)
+	standing = ("partly delivered", "delivered", "draft delivery")
 
 	def __init__(self, path: Path):
 		self._time = START
@@ -70,6 +71,43 @@ class SandboxFixture:
 	def track_delivery(self, delivery_note: str, *parcels: Parcel, delivered: bool = False) -> None:
 		self.erp.track_delivery(delivery_note, parcels, delivered)
 
+	second_warehouse = "Second"
+
+	def draft_delivery(self, sales_order: str) -> str:
+		return self.erp.draft_delivery(sales_order)
+
+	def submit_delivery(self, delivery_note: str) -> None:
+		self.erp.submit_delivery(delivery_note)
+
+	def delete_delivery(self, delivery_note: str) -> None:
+		self.erp.delete_delivery(delivery_note)
+
+	def deliveries(self, sales_order: str) -> list[dict[str, Any]]:
+		notes = self.sandbox.database.read(
+			"select * from delivery_notes where sales_order = ? order by name", sales_order
+		)
+		return [self._delivery(note) for note in notes]
+
+	def _delivery(self, note: Any) -> dict[str, Any]:
+		rows = self.erp.note_rows(note["name"])
+		return {
+			"name": note["name"],
+			"status": note["status"],
+			"quantities": {row["line_id"]: Decimal(row["qty"]) for row in rows if row["line_id"]},
+			"warehouses": {row["warehouse"] for row in rows if row["line_id"]},
+			"parcels": [
+				(parcel["carrier"], parcel["tracking_number"]) for parcel in json.loads(note["parcels"])
+			],
+		}
+
+	def row_names(self, sales_order: str) -> dict[str, str]:
+		rows = self.erp.order_rows(sales_order)
+		return {row["line_id"]: row["item_name"] for row in rows if row["line_id"]}
+
+	def row_warehouses(self, sales_order: str) -> dict[str, str]:
+		rows = self.erp.order_rows(sales_order)
+		return {row["line_id"]: row["warehouse"] for row in rows if row["line_id"]}
+
 	def cancel_delivery(self, delivery_note: str) -> None:
 		self.erp.cancel_delivery(delivery_note)
 
@@ -78,6 +116,9 @@ class SandboxFixture:
 
 	def entries_about(self, document: str) -> list[dict[str, Any]]:
 		return [dict(row) for row in self.journal.entries(reference_name=document)]
+
+	def entries_of(self, external_id: str, topic: str) -> list[dict[str, Any]]:
+		return [dict(row) for row in self.journal.entries(external_id=external_id, topic=topic)]
 
 	def push_errors(self, listing: str) -> list[str | None]:
 		row = self.sandbox.database.read_one("select * from listings where name = ?", listing)
@@ -108,6 +149,10 @@ class SandboxFixture:
 		return len(self.sandbox.sales_orders(external_id))
 
 	def stands(self, what: str, sales_order: str) -> str:
+		if what == "partly delivered":
+			return self.erp.make_delivery(sales_order, {1: Decimal(1)})
+		if what == "draft delivery":
+			return self.draft_delivery(sales_order)
 		return self.make_delivery(sales_order, "DHL", "1")
 
 	def cancel_by_hand(self, sales_order: str) -> None:
@@ -155,6 +200,10 @@ class TestParties(OnSandbox, contract.PartiesContract):
 	__test__ = True
 
 
+class TestPersonalData(OnSandbox, contract.PersonalDataContract):
+	__test__ = True
+
+
 class TestSales(OnSandbox, contract.SalesContract):
 	__test__ = True
 
@@ -168,6 +217,10 @@ class TestDrift(OnSandbox, contract.DriftContract):
 
 
 class TestOrderCells(OnSandbox, order_cells.OrderCells):
+	__test__ = True
+
+
+class TestFulfilmentCells(OnSandbox, fulfilment_cells.FulfilmentCells):
 	__test__ = True
 
 

@@ -24,7 +24,8 @@ from commerce_bridge.bridge.feeds import STOCK, queue_resync
 from commerce_bridge.bridge.protocols import Entry
 from commerce_bridge.bridge.worker import work_on
 from commerce_bridge.bridge.world import World
-from tests.sandbox.stage import CHANNEL, LEASE, SKUS, WAREHOUSE, Stage
+from tests.sandbox.careful_shop import Screens
+from tests.sandbox.stage import CHANNEL, LEASE, SKUS, START, WAREHOUSE, Stage
 
 
 class Killed(BaseException):
@@ -324,6 +325,21 @@ def start_resync(stage: Stage, world: World) -> None:
 	stage.sandbox.erp.move_stock("PHONE", WAREHOUSE, Decimal(-7))
 
 
+def resync_in_parts(stage: Stage) -> None:
+	"""A shop so slow that a step is cut short, and within an item."""
+	stage.shop.add_product("CASE-2")
+	stage.sandbox.make_listing(CHANNEL, "CASE", sku="CASE-2")
+	resync(stage)
+	stage.items_per_entry, stage.one_by_one = 1_000, True
+
+
+def changes_in_parts(stage: Stage) -> None:
+	stage.settle()
+	stage.one_by_one = True
+	for sku in SKUS:
+		stage.sandbox.erp.move_stock(sku, WAREHOUSE, Decimal(-1))
+
+
 def check_of_the_shop(stage: Stage) -> None:
 	_in_steps(stage)
 	stage.shop.add_product("STRANGE", stock=4)
@@ -334,8 +350,61 @@ def start_check(stage: Stage, world: World) -> None:
 		queue_check(world, stage.channel)
 
 
+def _in_the_shop(stage: Stage) -> Screens:
+	"""A booked order of a shop that says what was sent."""
+	stage.screens = Screens()
+	_booked(stage)
+	return stage.screens
+
+
+def shipment_echoed(stage: Stage) -> None:
+	"""The shop tells of the order again as soon as it has our shipment."""
+	_in_the_shop(stage)
+	order = stage.sales_order(1)
+	stage.sandbox.erp.make_delivery(order, {1: Decimal(1)}, "DHL", "T-1")
+	stage.sandbox.erp.make_delivery(order, None, "DHL", "T-2")
+	stage.place(1, version=2, PHONE=2, CASE=1)
+
+
+def sent_in_the_shop(stage: Stage) -> None:
+	_in_the_shop(stage).send("9001", START, **{"1-PHONE": 2})
+	stage.place(1, version=2, PHONE=2, CASE=1)
+
+
+def sent_and_submitted(stage: Stage) -> None:
+	sent_in_the_shop(stage)
+	stage.settle()
+	[draft] = stage.sandbox.erp.get_deliveries(stage.sales_order(1)).documents
+	stage.sandbox.erp.submit_delivery(draft.name)
+
+
+def sent_and_cancelled(stage: Stage) -> None:
+	sent_in_the_shop(stage)
+	stage.settle()
+	assert stage.screens is not None
+	stage.screens.void("9001")
+	stage.place(1, version=3, PHONE=2, CASE=1)
+
+
+def sent_by_both(stage: Stage) -> None:
+	"""A person delivers in ERPNext what somebody sends in the shop before it was told."""
+	screens = _in_the_shop(stage)
+	stage.sandbox.erp.make_delivery(stage.sales_order(1), carrier="DHL", tracking_number="T-1")
+	screens.send("9001", START, **{"1-PHONE": 2, "1-CASE": 1})
+	stage.place(1, version=2, PHONE=2, CASE=1)
+
+
+def level_changed_by_hand(stage: Stage) -> None:
+	"""What we sent last is not what the shop shows: it takes the next level without an expectation."""
+	stage.settle()
+	stage.screens = Screens(shown={"PHONE": Decimal(3)})
+	stage.sandbox.erp.move_stock("PHONE", WAREHOUSE, Decimal(7))
+
+
 FLOWS = (
 	Flow("resync", resync, start=start_resync),
+	Flow("resync in parts", resync_in_parts, start=start_resync),
+	Flow("changes in parts", changes_in_parts),
 	Flow("check of the shop", check_of_the_shop, start=start_check),
 	Flow("new order", new_order),
 	Flow("two orders of a buyer", two_orders_of_a_buyer),
@@ -350,6 +419,12 @@ FLOWS = (
 	Flow("stock", stock),
 	Flow("shipment", shipment),
 	Flow("shipment taken back", shipment_taken_back),
+	Flow("shipment echoed", shipment_echoed),
+	Flow("sent in the shop", sent_in_the_shop),
+	Flow("sent and submitted", sent_and_submitted),
+	Flow("sent and cancelled", sent_and_cancelled),
+	Flow("sent by both", sent_by_both),
+	Flow("level changed by hand", level_changed_by_hand),
 	Flow("cancelled by hand", cancelled_by_hand),
 	Flow("partly refused batch", partly_refused_batch, accept_again),
 	Flow("product created", product_created),
@@ -383,6 +458,26 @@ CATALOG_SHOWN: dict[str, Callable[[dict[str, Any]], bool]] = {
 	),
 	"too large": lambda end: set(end["shop products"].values()) == {Decimal("8.88")},
 }
+
+
+#: Delivery Notes at the end of the flows of goods that were sent, and how many fulfilments the shop has of them.
+SENT: dict[str, tuple[list[str], int]] = {
+	"shipment echoed": (["Submitted", "Submitted"], 2),
+	"sent in the shop": (["Draft"], 1),
+	"sent and submitted": (["Submitted"], 1),
+	"sent and cancelled": ([], 1),
+	"sent by both": (["Submitted"], 1),
+}
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_goods_that_are_sent_leave_once(name: str) -> None:
+	[flow] = [flow for flow in FLOWS if flow.name == name]
+	end = undisturbed(flow)[0]
+	[(_order, sent)] = end["shop sent"]
+	assert (end["deliveries"], len(sent)) == SENT[name]
+	records = [record for record in end["records"] if record[0] == "Fulfilment"]
+	assert {(record[1], bool(record[3])) for record in records} == set(sent)
 
 
 @pytest.mark.parametrize("name", CATALOG_SHOWN)
@@ -561,10 +656,13 @@ def test_the_undisturbed_run_does_what_the_flow_is_for(flow: Flow) -> None:
 		"partly refused batch": 0,
 		**dict.fromkeys(CATALOG_SHOWN, 0),
 		"resync": 0,
+		"resync in parts": 0,
+		"changes in parts": 0,
 		"check of the shop": 0,
+		"level changed by hand": 0,
 	}
 	assert len(live) == expected_orders.get(flow.name, 1)
-	if flow.name == "resync":
+	if flow.name.startswith("resync"):
 		assert ("Stock", len(SKUS), 0, True) in end["walks"]
 	if flow.name == "check of the shop":
 		assert end["drifts"] == [("Unknown to Us", "STRANGE")]
@@ -582,6 +680,8 @@ def test_the_flows_pass_every_kind_of_call() -> None:
 		*("journal.record", "journal.claim", "journal.hold", "journal.finish", "journal.merge_queued"),
 		*("erp.transaction", "erp.exclusive", "erp.act_as", "erp.get_record", "erp.save_record"),
 		*("erp.create_customer", "erp.update_customer", "erp.ensure_contact", "erp.ensure_address"),
+		*("journal.is_open", "erp.get_deliveries", "erp.create_delivery_note", "erp.withdraw_delivery_note"),
+		*("erp.save_stock_ids", "erp.forget_levels"),
 		*("erp.find_items", "erp.create_sales_order", "erp.replace_sales_order", "erp.cancel_sales_order"),
 		*("erp.take_changes", "erp.listed_items", "erp.stock_levels", "erp.save_pushed"),
 		*("erp.save_push_errors", "erp.forget_pushed", "erp.get_shipment", "erp.get_order_change"),

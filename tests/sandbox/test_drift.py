@@ -42,7 +42,7 @@ class Asked:
 
 def shows(stage: Stage, shown: Callable[[str | None], ShownPage | None]) -> World:
 	world = stage.world()
-	return replace(world, connect=lambda channel, secrets: Asked(world.connect(channel, secrets), shown))
+	return replace(world, connect=lambda *asked: Asked(world.connect(*asked), shown))
 
 
 def one_by_one(stage: Stage) -> World:
@@ -102,7 +102,7 @@ def test_what_somebody_edited_in_the_shop(stage: Stage) -> None:
 	assert (drift.shown, drift.available) == (7, 50)
 	assert drift.listing
 	assert (latest(stage).drifted, latest(stage).units) == (1, 43)
-	assert "1 of 3 listings differ, by 43 units" in progress(stage).message
+	assert "Listings that differ: 1 of 3; units: 43" in progress(stage).message
 
 
 def test_repaired_the_next_check_finds_nothing(stage: Stage) -> None:

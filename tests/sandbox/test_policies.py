@@ -14,6 +14,8 @@ import pytest
 from commerce_bridge.bridge.channel import OrderPolicy, Ownership, StockPolicy
 from commerce_bridge.bridge.errors import Conflict
 from commerce_bridge.bridge.feeds import FEEDS, collect_changes, lane_of
+from commerce_bridge.bridge.fulfilments import SHIPMENT
+from commerce_bridge.bridge.outbound import shipment_lane
 from commerce_bridge.bridge.protocols import HttpResponse
 from commerce_bridge.bridge.retry import MAX_ATTEMPTS
 from commerce_bridge.bridge.worker import run_once
@@ -338,6 +340,35 @@ def test_a_lane_that_another_worker_still_sends_in_is_left_to_it(stage: Stage) -
 	assert waiting["attempt_count"] == 0
 	stage.settle()
 	assert stage.shop.stock["PHONE"] == STOCK + 1
+
+
+def two_deliveries(stage: Stage) -> None:
+	"""Of one order, and both entries wait."""
+	take(stage, stage.order(1, 1, PHONE=2))
+	for _ in range(2):
+		stage.sandbox.erp.make_delivery(stage.sales_order(1), {1: Decimal(1)})
+
+
+def test_shipments_of_one_order_are_told_one_after_the_other(stage: Stage) -> None:
+	"""Each looks up what of the order is left to be sent, and what its siblings are called."""
+	take(stage, stage.order(2, 1, CASE=1))
+	two_deliveries(stage)
+	stage.sandbox.erp.make_delivery(stage.sales_order(2))
+	journal = stage.sandbox.journal
+	claimed = [entry for _ in range(9) if (entry := journal.claim(stage.time, LEASE))]
+	told = [entry.external_id for entry in claimed if entry.topic == SHIPMENT]
+	assert sorted(told) == ["9001", "9002"]
+
+
+def test_a_shipment_is_left_to_who_still_tells_of_another_one_of_its_order(stage: Stage) -> None:
+	two_deliveries(stage)
+	lane = shipment_lane(stage.channel.name, "9001")
+	with stage.sandbox.erp.exclusive(f"push:{lane}") as mine:
+		assert mine
+		stage.run()
+		assert stage.shop.shipments == {}
+	stage.settle()
+	assert len(stage.shop.shipments) == 2
 
 
 # --- how an attempt ends ---------------------------------------------------------------------------------

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
 
 from commerce_bridge.bridge.polling import CURSOR, poll
 from commerce_bridge.bridge.protocols import Incoming, NewEntry, Page, Recorded
-from tests.sandbox.stage import CHANNEL, Stage
+from tests.sandbox.stage import CHANNEL, START, Stage
 
 
 @pytest.fixture
@@ -57,6 +58,26 @@ def test_what_was_seen_before_is_counted_and_not_stored_again(stage: Stage) -> N
 	polled = poll(stage.world(), stage.channel, two_pages())
 	assert (polled.seen, polled.new) == (3, 2)
 	assert len(stage.sandbox.journal.entries(direction="Inbound")) == 3
+
+
+def test_what_is_applied_in_a_newer_state_is_not_stored(stage: Stage) -> None:
+	stage.place(1, version=3, PHONE=1)
+	stage.settle()
+	moments = [START + timedelta(minutes=version) for version in (2, 3, 4)]
+	events = [
+		Incoming("orders/changed", f"9001@{moment.isoformat()}", "9001", None, moment, "{}")
+		for moment in moments
+	]
+	unknown = Incoming("orders/changed", "9002@x", "9002", None, moments[0], "{}")
+	page = Page((*events, unknown, seen(1)), "after", more=False)
+	polled = poll(stage.world(), stage.channel, Pages([page]))
+	assert (polled.seen, polled.new) == (5, 4)
+	stored = stage.sandbox.journal.entries(topic="orders/changed")
+	assert [(row["external_id"], row["source_time"][:16]) for row in stored] == [
+		("9001", "2026-05-04T08:03"),
+		("9001", "2026-05-04T08:04"),
+		("9002", "2026-05-04T08:02"),
+	]
 
 
 def test_a_page_without_a_cursor_leaves_the_one_before(stage: Stage) -> None:

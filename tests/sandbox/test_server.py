@@ -90,11 +90,12 @@ def test_a_shop_that_hangs_up_is_seen_as_such(stage: Stage) -> None:
 		stage.shop.stop()
 
 
-def test_the_demo_ends_well_and_says_so() -> None:
+@pytest.mark.parametrize("platform", ["custom", "shopify"])
+def test_the_demo_ends_well_and_says_so(platform: str) -> None:
 	done = subprocess.run(
 		[sys.executable, "-m", "sandbox.demo"],
 		cwd=Path(__file__).parents[2],
-		env={"PATH": "/usr/bin:/bin", "COLUMNS": "120"},
+		env={"PATH": "/usr/bin:/bin", "COLUMNS": "120", "CHANNEL": platform},
 		capture_output=True,
 		text=True,
 		timeout=150,
@@ -116,4 +117,4 @@ def test_the_demo_knows_which_platforms_it_can_simulate() -> None:
 		check=False,
 	)
 	assert done.returncode == 1
-	assert "custom" in done.stdout
+	assert "custom, shopify" in done.stdout

@@ -14,7 +14,7 @@ import random
 import secrets
 import sys
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import frappe
@@ -64,8 +64,10 @@ class Walk:
 			erp=here.erp,
 			journal=here.journal,
 			state=here.state,
-			connect=lambda channel, credentials: build(
-				channel, credentials, self.shops[channel.name], self.clock.now
+			connect=lambda channel, credentials, unit="": build(
+				channel,
+				credentials,
+				replace(site.surroundings(unit, self.shops[channel.name]), now=self.clock.now),
 			),
 			now=self.clock.now,
 			uniform=self.chance.uniform,

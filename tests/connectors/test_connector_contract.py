@@ -1,0 +1,353 @@
+"""The connector contract, for each platform against its simulated storefront."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from commerce_bridge.bridge.channel import Authentication, Channel, Credentials, WarehouseMap
+from commerce_bridge.bridge.errors import Retryable
+from commerce_bridge.bridge.model import StockLevel
+from commerce_bridge.bridge.protocols import Connector, HttpResponse, Surroundings, WebhookRequest
+from commerce_bridge.connectors import build, platforms
+from commerce_bridge.connectors.http import GuardedTransport
+from sandbox.storefronts.custom import CustomStorefront
+from sandbox.storefronts.orders import line, order
+from sandbox.storefronts.shopify import ACCESS_TOKEN, NewLine, NewShipping, ShopifyStorefront
+from sandbox.storefronts.shopify.sales import Order as ShopifyOrder
+from sandbox.storefronts.shopify.sales import address
+from sandbox.storefronts.shopify.webhooks import signature
+from sandbox.storefronts.signing import sign
+from tests.connectors.contract_suite import CALLBACK, SKUS, ConnectorContract
+from tests.connectors.storefront import MemoryTokens
+
+START = datetime(2026, 11, 20, 8, tzinfo=timezone.utc)
+SECRET = "whsec_Y29udHJhY3Qtc2VjcmV0LW9mLXRoZS1zaG9w"
+COMMON: dict[str, Any] = {
+	"name": "Shop",
+	"company": "Company",
+	"company_currency": "EUR",
+	"currency": "EUR",
+	"default_warehouse": "Stores",
+}
+
+
+class Clock:
+	def __init__(self) -> None:
+		self.time = START
+
+	def __call__(self) -> datetime:
+		self.time += timedelta(milliseconds=1)
+		return self.time
+
+
+class LosingTransport:
+	"""The network, which can lose an answer."""
+
+	def __init__(self) -> None:
+		self._inner = GuardedTransport(allow_loopback=True)
+		self.losing = False
+
+	def send(
+		self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+	) -> HttpResponse:
+		answer = self._inner.send(method, url, headers, body)
+		if self.losing:
+			self.losing = False
+			raise Retryable("The connection was closed")
+		return answer
+
+
+class Platform:
+	"""What both have in common."""
+
+	channel: Channel
+	credentials: Credentials
+
+	def __init__(self) -> None:
+		self.clock = Clock()
+		self.now = self.clock
+		self.transport = LosingTransport()
+		self.tokens = MemoryTokens()
+
+	def wait(self, time: timedelta) -> None:
+		self.clock.time += time
+
+	def connector(
+		self, unit: str = "SYNC-1", channel: Channel | None = None, credentials: Credentials | None = None
+	) -> Connector:
+		surroundings = Surroundings(
+			self.transport,
+			self.tokens,
+			self.clock,
+			lambda seconds: self.wait(timedelta(seconds=seconds)),
+			unit,
+			allow_loopback=True,
+		)
+		return build(
+			channel or self.channel, self.credentials if credentials is None else credentials, surroundings
+		)
+
+
+class Custom(Platform):
+	tells_itself = False
+
+	def __init__(self) -> None:
+		super().__init__()
+		self.shop = CustomStorefront(secrets=[SECRET], now=self.clock)
+		for sku in SKUS:
+			self.shop.add_product(sku, Decimal("33.33"), 10)
+		self.told: list[Any] = []
+		self.shop.start()
+		self.channel = Channel(platform="custom", store_url=self.shop.url, **COMMON)
+		self.credentials = Credentials(webhook_secrets=(SECRET,))
+
+	def place(self, quantities: Mapping[str, int]) -> str:
+		return self._place(1 + len(self.shop.orders), 1, quantities)
+
+	def _place(self, number: int, version: int, quantities: Mapping[str, int]) -> str:
+		lines = [
+			line(f"{number}-{sku}", self.shop.products[sku], quantity, Decimal("1.11"), False)
+			for sku, quantity in quantities.items()
+		]
+		data = order(number, version, self.clock(), lines, Decimal("4.90"), False)
+		self.told.append(self.shop.upsert(data))
+		return data["id"]
+
+	def change(self, order_id: str) -> None:
+		data = self.shop.orders[order_id]
+		quantities = {row["sku"]: row["quantity"] + 1 for row in data["lines"]}
+		self._place(int(order_id) - 9000, data["version"] + 1, quantities)
+
+	def cancel(self, order_id: str) -> None:
+		self.shop.cancel(order_id, 9, self.clock())
+
+	def deliveries(self, order_id: str) -> list[WebhookRequest]:
+		return [
+			WebhookRequest(sign(SECRET, event.webhook_id, event.body, self.clock()), event.body)
+			for event in self.told
+			if event.order_id == order_id
+		]
+
+	def signed(self, request: WebhookRequest, secret: str) -> WebhookRequest:
+		return replace(request, headers=sign(secret, "evt_1", request.body, self.clock()))
+
+	def total(self, order_id: str) -> Decimal:
+		return Decimal(self.shop.orders[order_id]["totals"]["grand_total"])
+
+	def lines(self, order_id: str) -> dict[str, str]:
+		return {row["sku"]: row["id"] for row in self.shop.orders[order_id]["lines"]}
+
+	def address(self, sku: str) -> dict[str, Any]:
+		return {}
+
+	def unknown_address(self) -> dict[str, Any]:
+		return {}
+
+	def stock(self, sku: str) -> Decimal:
+		return self.shop.stock[sku]
+
+	def price(self, sku: str) -> Decimal:
+		return self.shop.products[sku].price
+
+	def titles(self) -> dict[str, str]:
+		return {sku: self.shop.titles.get(sku, sku) for sku in self.shop.products}
+
+	def sent(self, order_id: str) -> dict[str, int]:
+		return {line_id: int(quantity) for line_id, quantity in self.shop.shipped(order_id).items()}
+
+	def tracking(self, order_id: str) -> list[tuple[str | None, str | None]]:
+		rows = [row for row in self.shop.shipments.values() if row["order_id"] == order_id]
+		return sorted(
+			(parcel["carrier"], parcel["tracking_number"]) for row in rows for parcel in row["parcels"]
+		)
+
+	def lose_answer(self, operation: str) -> None:
+		self.transport.losing = True
+
+	def break_down(self, how: bool | str) -> None:
+		self.shop.outage = how
+
+	def subscribed(self) -> list[str]:
+		return []
+
+
+class Shopify(Platform):
+	tells_itself = True
+
+	def __init__(self, api_version: str = "", authentication: Authentication = "Access Token") -> None:
+		super().__init__()
+		self.shop = ShopifyStorefront(self.clock)
+		for sku in SKUS:
+			self.shop.add_product(sku, Decimal("33.33"), 10)
+		for topic in ("orders/create", "orders/updated"):
+			self.shop.subscribe(topic, "https://elsewhere.example/")
+		self.shop.start()
+		self.channel = Channel(
+			platform="shopify",
+			store_url=self.shop.url,
+			api_version=api_version,
+			authentication=authentication,
+			warehouses=(WarehouseMap(warehouse="Stores", location_id=str(self.shop.location.id)),),
+			**COMMON,
+		)
+		self.credentials = Credentials(
+			api_key=self.shop.client_id,
+			api_secret=self.shop.client_secret,
+			access_token=ACCESS_TOKEN if authentication == "Access Token" else None,
+			webhook_secrets=(self.shop.client_secret,),
+		)
+
+	def place(self, quantities: Mapping[str, int]) -> str:
+		street = address(
+			first_name="Ada",
+			last_name="Lovelace",
+			address1="Hauptstraße 1",
+			city="Köln",
+			zip="50667",
+			country="Germany",
+			country_code="DE",
+		)
+		lines = [NewLine(sku, quantity, discount=Decimal("1.11")) for sku, quantity in quantities.items()]
+		buyer = self.shop.add_customer(
+			email="ada@example.com", first_name="Ada", last_name="Lovelace", address=street
+		)
+		placed = self.shop.place_order(
+			lines,
+			[NewShipping(Decimal("4.90"))],
+			customer=buyer,
+			billing_address=street,
+			shipping_address=street,
+			attributes=[{"name": "gift", "value": "yes"}],
+			note="Ring twice",
+		)
+		return str(placed.id)
+
+	def _order(self, order_id: str) -> ShopifyOrder:
+		return self.shop.orders[int(order_id)]
+
+	def change(self, order_id: str) -> None:
+		self.shop.edit_order(self._order(order_id), add=[NewLine("CABLE", 2)])
+
+	def cancel(self, order_id: str) -> None:
+		self.shop.cancel_order(self._order(order_id))
+
+	def deliveries(self, order_id: str) -> list[WebhookRequest]:
+		return [
+			WebhookRequest(self.shop.headers(event), event.body)
+			for event in self.shop.recorded
+			if event.external_id == order_id and event.topic.startswith("orders/")
+		]
+
+	def signed(self, request: WebhookRequest, secret: str) -> WebhookRequest:
+		changed = {"x-shopify-hmac-sha256": signature(secret, request.body)}
+		return replace(request, headers={**request.headers, **changed})
+
+	def total(self, order_id: str) -> Decimal:
+		return self._order(order_id).current_total
+
+	def lines(self, order_id: str) -> dict[str, str]:
+		return {str(row.sku): str(row.id) for row in self._order(order_id).lines}
+
+	def address(self, sku: str) -> dict[str, Any]:
+		variant = self.shop.variant(sku)
+		return {
+			"product_id": str(variant.product.id),
+			"variant_id": str(variant.id),
+			"location_id": str(self.shop.location.id),
+		}
+
+	def unknown_address(self) -> dict[str, Any]:
+		return {"product_id": "41", "variant_id": "42", "location_id": str(self.shop.location.id)}
+
+	def stock(self, sku: str) -> Decimal:
+		return Decimal(self.shop.stock(sku))
+
+	def price(self, sku: str) -> Decimal:
+		return self.shop.variant(sku).price
+
+	def titles(self) -> dict[str, str]:
+		return {str(variant.sku): variant.product.title for variant in self.shop.variants.values()}
+
+	def sent(self, order_id: str) -> dict[str, int]:
+		return {str(row.id): row.fulfilled for row in self._order(order_id).lines if row.fulfilled}
+
+	def tracking(self, order_id: str) -> list[tuple[str | None, str | None]]:
+		sent = [each for each in self._order(order_id).fulfilments if each.status == "SUCCESS"]
+		return sorted((parcel.company, parcel.number) for each in sent for parcel in each.parcels)
+
+	def lose_answer(self, operation: str) -> None:
+		mutation = {"stock": "inventorySetQuantities", "shipment": "fulfillmentCreate"}[operation]
+		self.shop.fail("lost", operation=mutation)
+
+	def break_down(self, how: bool | str) -> None:
+		self.shop.outage = how
+
+	def subscribed(self) -> list[str]:
+		return sorted(each.topic for each in self.shop.subscriptions.values() if each.uri == CALLBACK)
+
+
+class TestCustom(ConnectorContract):
+	@pytest.fixture
+	def shop(self) -> Iterator[Custom]:
+		made = Custom()
+		yield made
+		made.shop.stop()
+
+
+class TestShopify(ConnectorContract):
+	@pytest.fixture(params=["2026-10", "2026-04", "2026-07", "Client Credentials"])
+	def shop(self, request: pytest.FixtureRequest) -> Iterator[Shopify]:
+		given: str = request.param
+		made = Shopify(given) if given.startswith("20") else Shopify("", "Client Credentials")
+		yield made
+		made.shop.stop()
+
+	def test_a_thousand_levels_are_four_calls(self, shop: Shopify) -> None:
+		"""In the steady state: what the shop calls each listing is known, and what it showed last."""
+		variants = [shop.shop.add_product(f"SKU-{number}") for number in range(1_000)]
+		levels = [
+			StockLevel(
+				listing=f"L-{variant.sku}",
+				item_code=str(variant.sku),
+				sku=str(variant.sku),
+				variant_id=str(variant.id),
+				location_id=str(shop.shop.location.id),
+				stock_id=str(variant.inventory_item_id),
+				quantity=Decimal(7),
+				expected=Decimal(0),
+			)
+			for variant in variants
+		]
+		for start in range(0, 1_000, 250):
+			results = shop.connector(f"SYNC-{start}").push_stock(levels[start : start + 250])
+			assert {result.error for result in results} == {None}
+		assert [call.fields for call in shop.shop.calls] == [["inventorySetQuantities"]] * 4
+		assert {variant.total for variant in variants} == {7}
+
+	def test_rows_the_shop_names_are_told_and_the_others_sent_again(self, shop: Shopify) -> None:
+		"""The mutation takes all rows or none: one sold in between, one deleted, one as it should be."""
+		known = [
+			self.level(
+				shop, sku, "7", stock_id=str(shop.shop.variant(sku).inventory_item_id), expected=Decimal(10)
+			)
+			for sku in SKUS
+		]
+		shop.place({"PHONE": 1})
+		shop.shop.delete_product(shop.shop.variant("CASE").product)
+		stale, deleted, taken = shop.connector().push_stock(known)
+		assert (stale.stale, stale.retry, bool(stale.error)) == (True, True, True)
+		assert (deleted.stale, deleted.retry, bool(deleted.error)) == (False, False, True)
+		assert (taken.error, shop.stock("CABLE"), shop.stock("PHONE")) == (None, 7, 9)
+		[again] = shop.connector("SYNC-2").push_stock([known[0].model_copy(update={"expected": None})])
+		assert (again.error, shop.stock("PHONE")) == (None, 7)
+
+
+def test_every_platform_keeps_the_contract() -> None:
+	tested = {each.__name__.removeprefix("Test").lower() for each in ConnectorContract.__subclasses__()}
+	assert tested == set(platforms())
