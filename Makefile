@@ -5,11 +5,13 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 CHANNEL ?= custom
+E2E_SHOP ?= vendure
+E2E_ERP ?= sandbox
 
 .PHONY: help demo test test-unit test-site chaos walk bench e2e lint format clean
 
 help:
-	@echo "make demo       200 orders through a simulated storefront and an embedded ERP (CHANNEL=custom SERVE=1)"
+	@echo "make demo       200 orders through a simulated storefront and an embedded ERP (CHANNEL=custom or shopify, SERVE=1)"
 	@echo "make test       pytest, then the site tests if a bench is found (BENCH=/path SITE=name)"
 	@echo "make test-unit  pytest only"
 	@echo "make test-site  site tests of this checkout on a bench"
@@ -17,6 +19,7 @@ help:
 	@echo "make walk       1,000 random stock documents on a site, a storefront that fails, every listing checked"
 	@echo "make bench      the budget table, on a site if a bench is found"
 	@echo "make e2e        orders, stock, prices and shipments between a Vendure shop and an ERP (Node 20; E2E_ERP=site)"
+	@echo "                E2E_SHOP=shopify: the simulated Shopify in its place (no Node)"
 	@echo "make lint       ruff, import contracts, DocTypes, hooks, packages"
 	@echo "make format     ruff format and safe fixes"
 	@echo "make clean      removes .venv and caches"
@@ -47,7 +50,7 @@ bench: $(VENV)/.stamp
 	@$(RUN) scripts/site_run.py bench $(ARGS)
 
 e2e: $(VENV)/.stamp
-	@PYTHONPATH=. $(RUN) scripts/e2e.py
+	@PYTHONPATH=. E2E_SHOP="$(E2E_SHOP)" E2E_ERP="$(E2E_ERP)" $(RUN) scripts/e2e.py
 
 lint: $(VENV)/.stamp
 	@$(RUN) -m ruff check .
