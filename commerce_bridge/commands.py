@@ -6,6 +6,7 @@ import click
 import frappe
 from frappe.commands import get_site, pass_context
 
+from commerce_bridge.bridge.errors import BridgeError
 from commerce_bridge.connectors.shopify.adoption import ECOMMERCE_INTEGRATIONS
 from commerce_bridge.erpnext import adoption
 
@@ -20,7 +21,7 @@ def adopt_links(context: object, channel: str, write: bool) -> None:
 	frappe.connect()
 	try:
 		report = adoption.adopt(channel, ECOMMERCE_INTEGRATIONS, write=write, progress=click.echo)
-	except frappe.ValidationError as error:
+	except (frappe.ValidationError, BridgeError) as error:
 		raise click.ClickException(str(error)) from None
 	finally:
 		frappe.destroy()

@@ -20,6 +20,8 @@ from commerce_bridge.bridge.world import World
 THRESHOLD = 5
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=15)
+#: How long an entry rests at least that may not be tried now.
+GIVEN_BACK = timedelta(seconds=5)
 Result = TypeVar("Result")
 
 
@@ -70,7 +72,10 @@ def call(
 
 
 def _give_back(world: World, entry: Entry, until: datetime | None) -> None:
-	world.journal.postpone(entry, until or world.now())
+	"""While another worker probes, the circuit's own time is over: without a pause all others would take the entry
+	again at once."""
+	soonest = world.now() + GIVEN_BACK
+	world.journal.postpone(entry, max(until or soonest, soonest))
 
 
 @contextmanager

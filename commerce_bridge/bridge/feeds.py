@@ -319,7 +319,7 @@ class Step:
 
 
 def _step_entry(channel: Channel, feed: Feed, step: Step) -> NewEntry:
-	key = f"{step.walk}\0{step.after or ''}\0{len(step.sent) or ''}"
+	key = "\0".join((step.walk, step.after or "", *step.sent))
 	return feed_entry(channel, feed, feed.resync, step.as_payload(), key)
 
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from commerce_bridge.bridge.adoption import ADOPTED
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import Rejected, Retryable
 from commerce_bridge.bridge.mapping import warehouse_at
@@ -47,8 +48,9 @@ def how_made(record: Record) -> str:
 
 
 def is_of_order(fingerprint: str | None, order_id: str) -> bool:
-	"""Whether a record is of this order; one without a fingerprint is of any its document ships."""
-	return not fingerprint or fingerprint.endswith(fingerprint_of("", order_id))
+	"""Whether a record is of this order; one without a fingerprint, or of another connector, is of any its document
+	ships."""
+	return fingerprint in (None, "", ADOPTED) or fingerprint.endswith(fingerprint_of("", order_id))
 
 
 # --- found when an order is booked -----------------------------------------------------------------------

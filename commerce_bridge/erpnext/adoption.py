@@ -151,7 +151,10 @@ def _adopt_orders(
 	channel: Channel, links: OrderLinks, report: Report, write: bool, progress: Progress
 ) -> None:
 	for doctype in links.doctypes:
-		if not _has_field(doctype, links.external_id):
+		if not all(_has_field(doctype, name) for name in (links.external_id, links.external_number)):
+			report.problem(
+				f"{doctype}: the fields {links.external_id} and {links.external_number} are not there"
+			)
 			continue
 		foreign = {links.external_id: ("is", "set"), "company": ("!=", channel.company)}
 		others = frappe.db.count(doctype, foreign)

@@ -101,12 +101,15 @@ def fetch_current(name: str) -> str:
 	:return: the new entry's name
 	"""
 	entry = frappe.db.get_value(
-		"Sync Log", name, ["channel", "external_id", "direction", "state"], as_dict=True
+		"Sync Log", name, ["channel", "external_id", "direction", "topic"], as_dict=True
 	)
 	if not entry or entry.direction != "Inbound" or not entry.external_id:
 		frappe.throw(_("This entry is about no order that could be fetched"))
+	shop = connector(entry.channel)
+	if entry.topic not in shop.order_topics:
+		frappe.throw(_("This entry is not the state of an order: retry it instead"))
 	channel = channel_settings.load(entry.channel).channel
-	incoming = connector(entry.channel).fetch_order(entry.external_id)
+	incoming = shop.fetch_order(entry.external_id)
 	if incoming is None:
 		frappe.throw(_("The storefront cannot tell the current version of this order"))
 	here = site.world()
@@ -167,10 +170,11 @@ def tell_warnings(only: str | None = None) -> None:
 		if only not in (None, channel):
 			continue
 		try:
-			warnings = connector(channel).warnings()
+			notification.tell_warnings(channel, connector(channel).warnings())
 		except BridgeError:
 			continue
-		notification.tell_warnings(channel, warnings)
+		except Exception as error:
+			_note_unexpected(channel, error)
 
 
 def _webhooks_differ(channel: str) -> bool:
@@ -178,6 +182,15 @@ def _webhooks_differ(channel: str) -> bool:
 		return connector(channel).webhooks_differ(callback_url(channel))
 	except BridgeError:
 		return True
+	except Exception as error:
+		_note_unexpected(channel, error)
+		return False
+
+
+def _note_unexpected(channel: str, error: Exception) -> None:
+	"""The nightly job's boundary: one channel keeps none of the others from being looked at."""
+	frappe.db.rollback()
+	frappe.logger("commerce_bridge").error(f"{channel} cannot be looked at: {type(error).__name__}")
 
 
 #: With one of these, the shop may show something else than it should, and with those of each kind.

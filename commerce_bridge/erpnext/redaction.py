@@ -169,7 +169,7 @@ def _spelled(*values: str | None) -> set[str]:
 
 
 def _erase(channel: Channel, person: Person, found: _Found) -> None:
-	found.kept |= {f"{name} stays, being {reason}": None for name, reason in person.shared}
+	found.kept |= {f"A customer stays, being {reason}": None for _name, reason in person.shared}
 	for customer in (*person.customers, *(name for name, _reason in person.shared)):
 		_forget_record(channel, customer, person)
 	_collect_documents(person, found)
@@ -314,7 +314,7 @@ def _write_party(doctype: str, name: str, new: str) -> None:
 def _erase_party(doctype: str, name: str, customer: str, new: str, found: _Found) -> None:
 	"""A contact or an address that is somebody else's too only loses its link."""
 	if frappe.db.sql(OTHERS_LINKED, (name, doctype, customer)):
-		found.kept[f"{doctype} {name} stays, being somebody else's too"] = None
+		found.kept[f"{doctype}: one stays, being somebody else's too"] = None
 		sql.execute(
 			"""DELETE FROM `tabDynamic Link` WHERE parent = %s AND parenttype = %s
 				AND link_doctype = 'Customer' AND link_name = %s""",
@@ -373,18 +373,18 @@ ABOUT_PARTY = (
 ABOUT_DOCUMENT = (("Email Queue", "reference_doctype", "reference_name"),)
 #: Rows that are of no use without what they say, by the columns that say it.
 DELETED_WITH = {
-	"Deleted Document": ("data", "deleted_name"),
-	"Notification Log": ("subject", "email_content", "document_name"),
-	"Route History": ("route",),
-	"__UserSettings": ("data",),
+	"tabDeleted Document": ("name", ("data", "deleted_name")),
+	"tabNotification Log": ("name", ("subject", "email_content", "document_name")),
+	"tabRoute History": ("name", ("route",)),
+	"__UserSettings": ("user", "doctype", ("data",)),
 }
 #: Rows that stay: somebody did something then.
 BLANKED_WITH = {
-	"Comment": ("subject", "content"),
-	"Activity Log": ("subject", "content"),
-	"Access Log": ("filters", "page", "reference_document"),
-	"Error Log": ("method", "error"),
-	"ToDo": ("description",),
+	"tabComment": ("subject", "content"),
+	"tabActivity Log": ("subject", "content"),
+	"tabAccess Log": ("filters", "page", "reference_document"),
+	"tabError Log": ("method", "error"),
+	"tabToDo": ("description",),
 }
 LETTER = ("sender", "sender_full_name", "recipients", "cc", "bcc", "phone_no", "content", "text_content")
 
@@ -500,17 +500,22 @@ def _scrub_words(words: Iterable[str]) -> None:
 	patterns = _patterns(words)
 	if not patterns:
 		return
-	for table, columns in DELETED_WITH.items():
-		condition, values = _any_like(columns, patterns)
-		sql.execute(f"DELETE FROM `{_table(table)}` WHERE {condition}", values)
+	for table, (*key, columns) in DELETED_WITH.items():
+		_write_rows(f"DELETE FROM `{table}`", table, key, _any_like(columns, patterns))
 	for table, columns in BLANKED_WITH.items():
-		condition, values = _any_like(columns, patterns)
 		assignments = ", ".join(f"`{column}` = NULL" for column in columns)
-		sql.execute(f"UPDATE `{_table(table)}` SET {assignments} WHERE {condition}", values)
+		_write_rows(f"UPDATE `{table}` SET {assignments}", table, ("name",), _any_like(columns, patterns))
 
 
-def _table(name: str) -> str:
-	return name if name.startswith("__") else f"tab{name}"
+def _write_rows(statement: str, table: str, key: Sequence[str], wanted: tuple[str, tuple[str, ...]]) -> None:
+	"""Looks for the rows without locking any, then writes them by their key: a search through a whole table would
+	otherwise lock all of it, and everybody who logs in or comments would wait."""
+	condition, values = wanted
+	columns = ", ".join(f"`{column}`" for column in key)
+	found = frappe.db.sql(f"SELECT {columns} FROM `{table}` WHERE {condition}", values)
+	match = " AND ".join(f"`{column}` = %s" for column in key)
+	for row in found:
+		sql.execute(f"{statement} WHERE {match}", row)
 
 
 def _any_like(columns: Sequence[str], patterns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
@@ -538,9 +543,8 @@ def _scrub_search(found: _Found) -> None:
 		)
 	if patterns := _patterns(found.words):
 		condition, values = _any_like(("content", "title"), patterns)
-		sql.execute(
-			f"DELETE FROM `__global_search` WHERE doctype NOT IN %s AND ({condition})", (BOOKS, *values)
-		)
+		wanted = (f"doctype NOT IN %s AND ({condition})", (BOOKS, *values))
+		_write_rows("DELETE FROM `__global_search`", "__global_search", ("doctype", "name"), wanted)
 	for doctype in ("Sales Order", "Delivery Note"):
 		for name in found.documents.get(doctype, ()):
 			update_global_search(frappe.get_doc(doctype, name))
@@ -555,7 +559,7 @@ def _forget_queued(found: _Found) -> None:
 			named = row["doctype"] not in BOOKS and any(word in text for word in words)
 			if named or row["name"] in found.documents.get(row["doctype"], ()):
 				frappe.cache.lrem(frappe.cache.make_key(QUEUE), 0, value)
-	except redis.exceptions.ConnectionError:
+	except redis.exceptions.RedisError:
 		return  # nothing waits there then
 
 

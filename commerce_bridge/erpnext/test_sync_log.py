@@ -122,6 +122,14 @@ class TestStorefront(EntriesCase):
 		self.assertEqual((self.state(name)[0], self.state(new)[0]), ("Skipped", "Succeeded"))
 		self.assertEqual(self.sales_order("c-1").grand_total, 22.0)
 
+	def test_what_is_no_state_of_an_order_is_not_replaced_by_one(self) -> None:
+		name = self.send("order.upserted", self.simple("c-1")).name
+		frappe.db.set_value("Sync Log", name, {"topic": "fulfilment.found", "state": "Failed"})
+		frappe.db.commit()
+		with self.assertRaisesRegex(frappe.ValidationError, "retry it instead"):
+			api.retry_with_current_version(name)
+		self.assertEqual(self.state(name)[0], "Failed")
+
 	def test_a_poll_closes_gaps_and_reads_nothing_twice(self) -> None:
 		self.shop.orders = [self.simple("c-2"), self.simple("c-3")]
 		for _time in range(2):

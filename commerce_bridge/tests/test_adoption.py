@@ -99,7 +99,7 @@ class AdoptionTestCase(SiteTestCase):
 	def adopt(self, write: bool = True) -> adoption.Report:
 		return adoption.adopt(CHANNEL, ECOMMERCE_INTEGRATIONS, write=write)
 
-	def sales_order(self, order_id: str, cancelled: bool = False) -> str:
+	def sales_order(self, order_id: str, cancelled: bool = False, quantity: int = 1) -> str:
 		doc = frappe.get_doc(
 			{
 				"doctype": "Sales Order",
@@ -110,7 +110,12 @@ class AdoptionTestCase(SiteTestCase):
 				"shopify_order_id": order_id,
 				"shopify_order_number": f"#{order_id}",
 				"items": [
-					{"item_code": self.phone, "qty": 1, "rate": 100, "warehouse": self.fixture.warehouse}
+					{
+						"item_code": self.phone,
+						"qty": quantity,
+						"rate": 100,
+						"warehouse": self.fixture.warehouse,
+					}
 				],
 			}
 		).insert()
@@ -282,6 +287,25 @@ class TestOrders(AdoptionTestCase):
 		self.adopt()
 		self.assertEqual(self.record("Customer", "5001").document, customer)
 		self.assertEqual(self.record("Fulfilment", "6001").document, note)
+
+	def test_what_the_other_connector_sent_is_not_sent_again(self) -> None:
+		self.fixture.set_stock(self.phone, Decimal(5))
+		order = self.sales_order("8020", quantity=2)
+		old = self.fixture.draft_delivery(order)
+		half = frappe.get_doc("Delivery Note", old)
+		half.items[0].qty = 1
+		half.save().submit()
+		frappe.db.set_value(
+			"Delivery Note", old, {"shopify_fulfillment_id": "6020", "shopify_order_id": "8020"}
+		)
+		self.adopt()
+		self.arrive(self.order("8020", quantity=2))
+		new = self.fixture.make_delivery(order, "DHL", "2Z")
+		with self.fixture.erp.transaction():
+			first = self.fixture.erp.get_shipment("Delivery Note", old)
+			second = self.fixture.erp.get_shipment("Delivery Note", new)
+		self.assertEqual((first.external_ids, first.taken_ids), (("6020",), ()))
+		self.assertEqual((second.external_ids, second.taken_ids), ((), ("6020",)))
 
 	def test_an_id_that_means_another_document_here_is_left_and_named(self) -> None:
 		ours = self.sales_order("8007")

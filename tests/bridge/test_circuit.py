@@ -1,16 +1,21 @@
 """A storefront that does not answer is left alone, then tried by exactly one probe."""
 
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from commerce_bridge.bridge.circuit import (
 	FIRST_PAUSE,
+	GIVEN_BACK,
 	LONGEST_PAUSE,
 	THRESHOLD,
 	after_failure,
 	after_success,
+	call,
 	may_call,
 	probing,
 )
@@ -62,3 +67,23 @@ def test_pauses_grow_and_are_bounded(times: int):
 	circuit = failed(times)
 	assert circuit.opened_until is not None
 	assert FIRST_PAUSE <= circuit.opened_until - NOW <= LONGEST_PAUSE
+
+
+@dataclass
+class Postponing:
+	"""A journal and a channel's state: half-open, and another worker probes."""
+
+	until: list[datetime] = field(default_factory=list)
+
+	def get_circuit(self, channel: str) -> Circuit:
+		return Circuit(THRESHOLD, NOW - timedelta(seconds=30), NOW)
+
+	def postpone(self, entry: Any, until: datetime) -> None:
+		self.until.append(until)
+
+
+def test_an_entry_that_meets_a_probe_rests_a_while_instead_of_being_taken_again_at_once():
+	shop = Postponing()
+	world = SimpleNamespace(state=shop, journal=shop, now=lambda: NOW, lease=timedelta(minutes=5))
+	assert call(world, SimpleNamespace(name="Shop"), "entry", lambda: "answer") is None
+	assert shop.until == [NOW + GIVEN_BACK]

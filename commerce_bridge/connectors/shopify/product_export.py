@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from commerce_bridge.bridge import strict_json
-from commerce_bridge.bridge.errors import BadRequest, Rejected, Retryable
+from commerce_bridge.bridge.errors import BadRequest, NotYet, Rejected, Retryable
 from commerce_bridge.bridge.model import Product
 from commerce_bridge.bridge.protocols import ProductPage, Surroundings
 from commerce_bridge.connectors.shopify.client import ShopifyClient, raise_user_errors, user_errors
@@ -80,7 +80,7 @@ def _started(client: ShopifyClient) -> ProductPage:
 	payload = client.run(bulk.START, {"query": bulk.PRODUCTS})["bulkOperationRunQuery"]
 	errors = user_errors(payload)
 	if any(error.code in ("OPERATION_IN_PROGRESS", "LIMIT_REACHED") for error in errors):
-		raise Retryable("Shopify is busy with other exports of this app", BUSY)
+		raise NotYet("Shopify is busy with other exports of this app", BUSY)
 	raise_user_errors(payload)
 	return ProductPage((), str(Cursor(legacy_id(payload["bulkOperation"]["id"]))), ASK_AGAIN)
 
