@@ -18,7 +18,7 @@ class SandboxChannelState:
 
 	# --- the protocol
 
-	def channel(self, name: str) -> Channel:
+	def channel(self, name: str, anew: bool = False) -> Channel:
 		return Channel.model_validate_json(self._row(name)["settings"])
 
 	def credentials(self, name: str) -> Credentials:

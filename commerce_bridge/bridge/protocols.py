@@ -565,8 +565,11 @@ class Progress:
 
 
 class ChannelState(Tokens, Protocol):
-	def channel(self, name: str) -> Channel:
-		"""Settings, with the *effective* status: a copy of the site is Paused. Raises `Misconfigured`."""
+	def channel(self, name: str, anew: bool = False) -> Channel:
+		"""Settings, with the *effective* status: a copy of the site is Paused. Raises `Misconfigured`.
+
+		:param anew: as they are now; else what is kept of them may be of a moment ago
+		"""
 		...
 
 	def credentials(self, name: str) -> Credentials:

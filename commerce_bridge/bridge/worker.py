@@ -57,7 +57,8 @@ def _attempt(world: World, entry: Entry) -> None:
 			f"Given up: the worker was stopped {MAX_ATTEMPTS} times while it worked on this entry. "
 			"Look into the worker's log for memory or time limits, then retry."
 		)
-	channel = world.state.channel(entry.channel)
+	# What is not to be sent is not tried again: an outbound entry is worked on by the settings of this very moment.
+	channel = world.state.channel(entry.channel, anew=entry.direction == "Outbound")
 	connector = world.connect(channel, world.state.credentials(entry.channel), entry.name)
 	with world.erp.act_as(channel):
 		if entry.direction == "Inbound":

@@ -76,8 +76,14 @@ _kept: dict[tuple[str, str], Kept] = {}
 # --- kept in the process ---------------------------------------------------------------------------------
 
 
-def load(name: str) -> Loaded:
-	"""The channel of this name. Raises `Misconfigured` where there is none."""
+def load(name: str, anew: bool = False) -> Loaded:
+	"""The channel of this name. Raises `Misconfigured` where there is none.
+
+	:param anew: whatever is kept of it. A transaction that began before a change reads, and keeps, what was before
+		it, although the stamp is the new one already
+	"""
+	if anew:
+		_kept.pop((frappe.local.site, f"channel:{name}"), None)
 	return _keep(f"channel:{name}", lambda: _read(name))
 
 

@@ -276,8 +276,8 @@ class FrappeErp:
 class FrappeChannelState:
 	"""The protocol `ChannelState`; see there for what each method promises."""
 
-	def channel(self, name: str) -> Channel:
-		return channel_settings.load(name).channel
+	def channel(self, name: str, anew: bool = False) -> Channel:
+		return channel_settings.load(name, anew).channel
 
 	def credentials(self, name: str) -> Credentials:
 		return channel_settings.credentials(name)

@@ -9,7 +9,7 @@ import frappe
 from frappe.utils import add_days, now_datetime
 
 from commerce_bridge import api
-from commerce_bridge.bridge import worker
+from commerce_bridge.bridge import feeds, worker
 from commerce_bridge.bridge.channel import Credentials
 from commerce_bridge.commerce_bridge.doctype.sync_log.sync_log import SyncLog
 from commerce_bridge.erpnext import channel_settings, channel_state, operations, polling, site
@@ -121,6 +121,17 @@ class TestStorefront(EntriesCase):
 		self.work()
 		self.assertEqual((self.state(name)[0], self.state(new)[0]), ("Skipped", "Succeeded"))
 		self.assertEqual(self.sales_order("c-1").grand_total, 22.0)
+
+	def test_what_is_pushed_goes_by_the_settings_of_now(self) -> None:
+		"""A transaction that began before a change keeps, for all that follow, what was before it."""
+		self.settings(push_stock=0)
+		channel_settings.load(SHOP)
+		frappe.db.set_value("Channel Settings", SHOP, "push_stock", 1)
+		frappe.db.commit()
+		with self.world.erp.transaction():
+			feeds.queue_items(self.world, self.channel, feeds.STOCK, ["CB-LISTED-NOWHERE"])
+		self.work()
+		self.assertEqual(frappe.get_all("Sync Log", {"direction": "Outbound"}, pluck="state"), ["Succeeded"])
 
 	def test_what_is_no_state_of_an_order_is_not_replaced_by_one(self) -> None:
 		name = self.send("order.upserted", self.simple("c-1")).name
