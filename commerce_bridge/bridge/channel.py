@@ -112,6 +112,7 @@ class OrderPolicy(Frozen):
 	afterwards: Literal["Nothing", "Reserve Stock", "Create Pick List"] = "Nothing"
 	send_local_changes: bool = False
 	test_orders: bool = False
+	renewals: bool = True  # orders that a subscription places
 	fulfilled_in_shop: Literal["Draft Delivery Note", "Fail"] = "Draft Delivery Note"
 	numbering: Literal["In the order's transaction", "In its own transaction"] = "In the order's transaction"
 
@@ -121,6 +122,28 @@ class LineItems(Frozen):
 
 	custom: str | None = None
 	gift_card: str | None = None
+
+
+class RowMap(Frozen):
+	"""Whose key names a row's container: `part` in the row's own custom data, equal to `container` in the other's."""
+
+	part: str
+	container: str
+
+
+class BundleRows(Frozen):
+	"""What is booked of rows that belong together, of which the shop says that one contains the others. Amounts of
+	rows that are left out go to those that stay: the sum does not change."""
+
+	book: Literal["Every Row", "Containers", "Parts"] = "Every Row"
+	keys: tuple[RowMap, ...] = ()
+
+
+class ShippedPolicy(Frozen):
+	"""The status an order gets in the shop when goods of it are sent; empty: it keeps its own."""
+
+	whole: str = ""
+	part: str = ""
 
 
 Authentication = Literal["Access Token", "Client Credentials", "Authorisation"]
@@ -156,6 +179,9 @@ class Channel(Frozen):
 	catalog: CatalogPolicy = CatalogPolicy()
 	events: EventPolicy = EventPolicy()
 	orders: OrderPolicy = OrderPolicy()
+	shipped: ShippedPolicy = ShippedPolicy()
+	bundle_rows: BundleRows = BundleRows()
+	tax_id_keys: tuple[str, ...] = ()  # where a shop's extensions keep a buyer's tax id; the first that says one
 	notify_customer: bool = True  # the storefront writes to buyers when their goods are sent
 	line_items: LineItems = LineItems()
 	fee_item: str | None = None  # service item of fees and rounding rows that raise the total

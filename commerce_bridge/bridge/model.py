@@ -170,6 +170,8 @@ class Order(Model):
 	fulfilments: tuple[Fulfilment, ...] = ()
 	test: bool = False
 	money_gone: Literal["refunded", "voided"] | None = None
+	refunded: Decimal = Decimal(0)  # given back so far, positive; `total` is not less by it
+	renewal: bool = False  # placed by a subscription, not by a person
 	total: Decimal
 	delivery_date: date | None = None
 	note: str | None = None
@@ -216,6 +218,7 @@ class Shipment(Model):
 	shipped_at: datetime | None = None
 	delivered_at: datetime | None = None
 	cancelled: bool = False
+	complete: bool = False  # with it, nothing of the order is left to be sent
 	external_ids: tuple[str, ...] = ()  # what the storefront calls it, once it was told; one a location
 	taken_ids: tuple[str, ...] = ()  # what the storefront calls the order's other shipments
 

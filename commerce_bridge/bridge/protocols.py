@@ -79,15 +79,34 @@ class HttpResponse:
 	body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+	"""What one request may take.
+
+	:param seconds: for all of it, the answer included
+	:param size: of the answer, in bytes, unpacked
+	:param encrypted: False allows plain HTTP, where the platform signs each request instead
+	"""
+
+	seconds: float
+	size: int
+	encrypted: bool = True
+
+
 class Transport(Protocol):
 	"""Sends one HTTP request and follows no redirect.
 
 	Raises `Retryable` when there is no answer (name, connection, timeout), `Misconfigured` when the
-	address is not one we may talk to. Any status is returned, not raised.
+	address is not one we may talk to. Any status is returned, not raised. Without `limits` its own apply.
 	"""
 
 	def send(
-		self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+		self,
+		method: str,
+		url: str,
+		headers: Mapping[str, str],
+		body: bytes | None = None,
+		limits: Limits | None = None,
 	) -> HttpResponse: ...
 
 
@@ -170,13 +189,23 @@ class Token:
 	expires: datetime | None = None
 
 
-class Tokens(Protocol):
-	"""Where the tokens of channels are kept, encrypted. Part of `ChannelState`."""
+class Memory(Protocol):
+	"""What is kept of a channel between units of work: its token, encrypted, and facts about its shop.
+	Part of `ChannelState`."""
 
 	def get_token(self, channel: str) -> Token | None: ...
 
 	def save_token(self, channel: str, token: Token | None) -> None:
 		"""Commits by itself: other workers must not use the one before."""
+		...
+
+	def get_facts(self, channel: str) -> dict[str, str]:
+		"""What was found out about the shop, by name. Names of people's words ("WooCommerce", "Tracking") are
+		shown on the channel's form; no secret is among them."""
+		...
+
+	def save_facts(self, channel: str, facts: Mapping[str, str]) -> None:
+		"""Takes the place of what was kept; commits by itself."""
 		...
 
 
@@ -191,7 +220,7 @@ class Surroundings:
 	"""
 
 	transport: Transport
-	tokens: Tokens
+	memory: Memory
 	now: Now
 	sleep: Callable[[float], None]
 	unit: str = ""
@@ -316,9 +345,10 @@ class Connector(Protocol):
 		"""Whether `register_webhooks` would change something now."""
 		...
 
-	def authorisation_url(self, callback_url: str, state: str) -> str:
-		"""Where a person agrees that we may use the shop; the platform sends them on to `callback_url` with
-		`state`. Raises `Misconfigured` where the platform, or the channel, does not work that way."""
+	def authorisation_url(self, callback_url: str, return_url: str, state: str) -> str:
+		"""Where a person agrees that we may use the shop. Its answer, with `state`, comes to `callback_url`: with
+		that person's browser, or posted by the shop, which then sends the person to `return_url`. Raises
+		`Misconfigured` where the platform, or the channel, does not work that way."""
 		...
 
 	def authorised(self, query: Mapping[str, str]) -> Token:
@@ -564,7 +594,7 @@ class Progress:
 	message: str = ""
 
 
-class ChannelState(Tokens, Protocol):
+class ChannelState(Memory, Protocol):
 	def channel(self, name: str, anew: bool = False) -> Channel:
 		"""Settings, with the *effective* status: a copy of the site is Paused. Raises `Misconfigured`.
 

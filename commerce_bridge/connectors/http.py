@@ -24,7 +24,7 @@ from urllib.parse import SplitResult, urlsplit
 import certifi
 
 from commerce_bridge.bridge.errors import Misconfigured, Retryable
-from commerce_bridge.bridge.protocols import HttpResponse
+from commerce_bridge.bridge.protocols import HttpResponse, Limits
 
 #: Of an answer, on the wire and unpacked.
 MAX_RESPONSE = 2 * 1024 * 1024
@@ -77,20 +77,26 @@ class GuardedTransport:
 	):
 		self._allow_loopback = allow_loopback
 		self._resolver = resolver
-		self._connect_timeout, self._total_timeout = timeouts
-		self._cap = cap
+		self._connect_timeout, total = timeouts
+		self._limits = Limits(total, cap)
 		self._tls = tls
 
 	def send(
-		self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+		self,
+		method: str,
+		url: str,
+		headers: Mapping[str, str],
+		body: bytes | None = None,
+		limits: Limits | None = None,
 	) -> HttpResponse:
 		"""Sends one request; see `Transport`. Messages name the host, and nothing else of the address."""
-		deadline = monotonic() + self._total_timeout
-		target = self._target(url)
+		limits = limits or self._limits
+		deadline = monotonic() + limits.seconds
+		target = self._target(url, limits.encrypted)
 		try:
 			connection = self._connect(target, deadline)
 			try:
-				return self._exchange(connection, target, method, headers, body, deadline)
+				return self._exchange(connection, target, method, headers, body, deadline, limits.size)
 			finally:
 				connection.close()
 		except TimeoutError:
@@ -103,12 +109,12 @@ class GuardedTransport:
 		except http.client.HTTPException as error:
 			raise Retryable(f"{target.host} broke off its answer: {type(error).__name__}") from None
 
-	def _target(self, url: str) -> _Target:
+	def _target(self, url: str, encrypted: bool) -> _Target:
 		parts, port = _split(url)
 		host = _host_name(parts)
 		addresses = self._resolve(host, port)
 		loopback = all(address.is_loopback for address in addresses)
-		if parts.scheme == "http" and not (self._allow_loopback and loopback):
+		if parts.scheme == "http" and encrypted and not (self._allow_loopback and loopback):
 			raise Misconfigured("The store's address must begin with https://")
 		if not (self._allow_loopback and loopback) and not all(map(is_public, addresses)):
 			raise Misconfigured(f"{host} is not an address on the public internet")
@@ -156,6 +162,7 @@ class GuardedTransport:
 		headers: Mapping[str, str],
 		body: bytes | None,
 		deadline: float,
+		cap: int,
 	) -> HttpResponse:
 		client = http.client.HTTPConnection(target.host, target.port)
 		client.sock = _DeadlineSocket(connection, deadline)  # type: ignore[assignment]
@@ -165,18 +172,8 @@ class GuardedTransport:
 		client.request(method, target.path, body=body, headers={**defaults, **given, **fixed})
 		response = client.getresponse()
 		answered = {name.lower(): value for name, value in response.getheaders()}
-		content = _unpacked(self._read(response, target), answered, self._cap, target.host)
+		content = _unpacked(_read(response, target, cap), answered, cap, target.host)
 		return HttpResponse(response.status, answered, content)
-
-	def _read(self, response: http.client.HTTPResponse, target: _Target) -> bytes:
-		received = bytearray()
-		while chunk := response.read(_CHUNK):
-			received += chunk
-			if len(received) > self._cap:
-				raise _too_large(target.host, self._cap)
-		if response.length:  # what Content-Length promised and `read` with a size does not miss
-			raise http.client.IncompleteRead(b"", response.length)
-		return bytes(received)
 
 
 def is_public(address: IPAddress) -> bool:
@@ -186,6 +183,17 @@ def is_public(address: IPAddress) -> bool:
 	if isinstance(address, ipaddress.IPv4Address):
 		return True
 	return address in _PUBLIC_IPV6 and not any(address in tunnel for tunnel in _TUNNELS)
+
+
+def _read(response: http.client.HTTPResponse, target: _Target, cap: int) -> bytes:
+	received = bytearray()
+	while chunk := response.read(_CHUNK):
+		received += chunk
+		if len(received) > cap:
+			raise _too_large(target.host, cap)
+	if response.length:  # what Content-Length promised and `read` with a size does not miss
+		raise http.client.IncompleteRead(b"", response.length)
+	return bytes(received)
 
 
 class _DeadlineReader(io.RawIOBase):

@@ -55,7 +55,7 @@ def surroundings(unit: str = "", transport: Transport | None = None) -> Surround
 	allow_loopback = bool(frappe.conf.get("commerce_bridge_allow_loopback"))
 	return Surroundings(
 		transport=transport or GuardedTransport(allow_loopback=allow_loopback),
-		tokens=FrappeChannelState(),
+		memory=FrappeChannelState(),
 		now=utc_now,
 		sleep=time.sleep,
 		unit=unit,

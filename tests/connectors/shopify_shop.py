@@ -10,7 +10,7 @@ from typing import Any
 from commerce_bridge.bridge.channel import Channel, Credentials
 from commerce_bridge.bridge.protocols import HttpResponse, Surroundings
 from commerce_bridge.connectors.shopify.client import ShopifyClient
-from tests.connectors.storefront import NOW, MemoryTokens, RecordingTransport
+from tests.connectors.storefront import NOW, KeptInMemory, RecordingTransport
 
 SHOP_DOMAIN = "tea-and-cups.myshopify.com"
 TOKEN = "shpat_pasted"
@@ -56,14 +56,14 @@ class Shop:
 	credentials: Credentials = CREDENTIALS
 	now: datetime = NOW
 	unit: str = "SYNC-1"
-	tokens: MemoryTokens = field(default_factory=MemoryTokens)
+	memory: KeptInMemory = field(default_factory=KeptInMemory)
 	slept: list[float] = field(default_factory=list)
 
 	def __post_init__(self) -> None:
 		self.transport = RecordingTransport(self.answers)
 		self.surroundings = Surroundings(
 			self.transport,
-			self.tokens,
+			self.memory,
 			lambda: self.now,
 			self.slept.append,
 			self.unit,

@@ -13,7 +13,7 @@ from commerce_bridge.bridge.protocols import HttpResponse, Surroundings
 from commerce_bridge.connectors.shopify.client import ShopifyClient
 from sandbox.storefronts.shopify import ACCESS_TOKEN, ShopifyStorefront
 from tests.connectors.shopify_shop import CHANNEL
-from tests.connectors.storefront import MemoryTokens
+from tests.connectors.storefront import KeptInMemory
 
 CREDENTIALS = Credentials(api_secret="shpss_simulated", access_token=ACCESS_TOKEN)
 
@@ -55,7 +55,7 @@ class Stage:
 		"""As a unit of work makes it: anew."""
 		transport = Direct(self.shop)
 		surroundings = Surroundings(
-			transport, MemoryTokens(), self.shop.now, lambda seconds: None, self.unit, allow_loopback=True
+			transport, KeptInMemory(), self.shop.now, lambda seconds: None, self.unit, allow_loopback=True
 		)
 		return ShopifyClient(self.channel, CREDENTIALS, surroundings, transport)
 

@@ -13,6 +13,7 @@ from commerce_bridge.bridge.channel import Channel, Credentials
 from commerce_bridge.bridge.clock import Now
 from commerce_bridge.bridge.protocols import (
 	HttpResponse,
+	Limits,
 	Surroundings,
 	Token,
 	Transport,
@@ -84,7 +85,12 @@ class RecordingTransport:
 	sent: list[tuple[str, str, dict[str, str], bytes | None]] = field(default_factory=list)
 
 	def send(
-		self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+		self,
+		method: str,
+		url: str,
+		headers: Mapping[str, str],
+		body: bytes | None = None,
+		limits: Limits | None = None,
 	) -> HttpResponse:
 		self.sent.append((method, url, dict(headers), body))
 		answer = self.answers.pop(0) if self.answers else HttpResponse(204, {}, b"")
@@ -93,11 +99,18 @@ class RecordingTransport:
 		return answer
 
 
-class MemoryTokens:
-	"""Keeps tokens as long as the test runs."""
+class KeptInMemory:
+	"""Keeps tokens and facts as long as the test runs."""
 
 	def __init__(self) -> None:
 		self.kept: dict[str, Token] = {}
+		self.facts: dict[str, dict[str, str]] = {}
+
+	def get_facts(self, channel: str) -> dict[str, str]:
+		return dict(self.facts.get(channel, {}))
+
+	def save_facts(self, channel: str, facts: Mapping[str, str]) -> None:
+		self.facts[channel] = dict(facts)
 
 	def get_token(self, channel: str) -> Token | None:
 		return self.kept.get(channel)
@@ -110,7 +123,7 @@ class MemoryTokens:
 
 def surroundings(transport: Transport, now: Now = lambda: NOW, unit: str = "SYNC-1") -> Surroundings:
 	"""Nobody waits: how long it would have been is for the tests of waiting to say."""
-	return Surroundings(transport, MemoryTokens(), now, lambda seconds: None, unit, allow_loopback=True)
+	return Surroundings(transport, KeptInMemory(), now, lambda seconds: None, unit, allow_loopback=True)
 
 
 def json_answer(body: Any, status: int = 200, **headers: str) -> HttpResponse:

@@ -13,7 +13,7 @@ import pytest
 from commerce_bridge.bridge.channel import Authentication, Channel, Credentials, WarehouseMap
 from commerce_bridge.bridge.errors import Retryable
 from commerce_bridge.bridge.model import StockLevel
-from commerce_bridge.bridge.protocols import Connector, HttpResponse, Surroundings, WebhookRequest
+from commerce_bridge.bridge.protocols import Connector, HttpResponse, Limits, Surroundings, WebhookRequest
 from commerce_bridge.connectors import build, platforms
 from commerce_bridge.connectors.http import GuardedTransport
 from sandbox.storefronts.custom import CustomStorefront
@@ -24,7 +24,7 @@ from sandbox.storefronts.shopify.sales import address
 from sandbox.storefronts.shopify.webhooks import signature
 from sandbox.storefronts.signing import sign
 from tests.connectors.contract_suite import CALLBACK, SKUS, ConnectorContract
-from tests.connectors.storefront import MemoryTokens
+from tests.connectors.storefront import KeptInMemory
 
 START = datetime(2026, 11, 20, 8, tzinfo=timezone.utc)
 SECRET = "whsec_Y29udHJhY3Qtc2VjcmV0LW9mLXRoZS1zaG9w"
@@ -54,9 +54,14 @@ class LosingTransport:
 		self.losing = False
 
 	def send(
-		self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+		self,
+		method: str,
+		url: str,
+		headers: Mapping[str, str],
+		body: bytes | None = None,
+		limits: Limits | None = None,
 	) -> HttpResponse:
-		answer = self._inner.send(method, url, headers, body)
+		answer = self._inner.send(method, url, headers, body, limits)
 		if self.losing:
 			self.losing = False
 			raise Retryable("The connection was closed")
@@ -73,7 +78,7 @@ class Platform:
 		self.clock = Clock()
 		self.now = self.clock
 		self.transport = LosingTransport()
-		self.tokens = MemoryTokens()
+		self.memory = KeptInMemory()
 
 	def wait(self, time: timedelta) -> None:
 		self.clock.time += time
@@ -83,7 +88,7 @@ class Platform:
 	) -> Connector:
 		surroundings = Surroundings(
 			self.transport,
-			self.tokens,
+			self.memory,
 			self.clock,
 			lambda seconds: self.wait(timedelta(seconds=seconds)),
 			unit,

@@ -386,32 +386,32 @@ def test_the_credentials_of_the_app_get_a_token_that_is_kept() -> None:
 		"grant_type": ["client_credentials"],
 	}
 	assert used(tea) == ["shpat_1", "shpat_1"]
-	assert tea.tokens.get_token("Tea") == Token("shpat_1", NOW + timedelta(seconds=86399))
+	assert tea.memory.get_token("Tea") == Token("shpat_1", NOW + timedelta(seconds=86399))
 
 
 @pytest.mark.parametrize(("left", "renews"), [(MARGIN + timedelta(seconds=1), False), (MARGIN, True)])
 def test_a_token_is_renewed_before_it_ends(left: timedelta, renews: bool) -> None:
 	tea = shop(*([granted("shpat_2")] if renews else []), answer(NAME), channel=GRANT)
-	tea.tokens.save_token("Tea", Token("shpat_1", NOW + left))
+	tea.memory.save_token("Tea", Token("shpat_1", NOW + left))
 	tea.client.run(QUERY)
 	assert used(tea) == ["shpat_2" if renews else "shpat_1"]
 
 
 def test_a_token_that_is_refused_is_renewed_once() -> None:
 	tea = shop(REFUSED, granted("shpat_2"), answer(NAME), channel=GRANT)
-	tea.tokens.save_token("Tea", Token("shpat_1", NOW + timedelta(hours=9)))
+	tea.memory.save_token("Tea", Token("shpat_1", NOW + timedelta(hours=9)))
 	assert tea.client.run(QUERY) == NAME
 	assert used(tea) == ["shpat_1", "shpat_2"]
 
 
 def test_the_token_another_worker_got_meanwhile_is_taken() -> None:
 	tea = shop(REFUSED, answer(NAME), channel=GRANT)
-	tea.tokens.save_token("Tea", Token("shpat_1", NOW + timedelta(hours=9)))
+	tea.memory.save_token("Tea", Token("shpat_1", NOW + timedelta(hours=9)))
 	send = tea.transport.send
 
 	def refuse_and_renew(*arguments):
 		response = send(*arguments)
-		tea.tokens.save_token("Tea", Token("shpat_9", NOW + timedelta(hours=9)))
+		tea.memory.save_token("Tea", Token("shpat_9", NOW + timedelta(hours=9)))
 		return response
 
 	tea.transport.send = refuse_and_renew
@@ -421,7 +421,7 @@ def test_the_token_another_worker_got_meanwhile_is_taken() -> None:
 
 def test_a_new_token_that_is_refused_too_is_a_person_s_matter() -> None:
 	tea = shop(REFUSED, granted("shpat_2"), REFUSED, channel=GRANT)
-	tea.tokens.save_token("Tea", Token("shpat_1"))
+	tea.memory.save_token("Tea", Token("shpat_1"))
 	with pytest.raises(Misconfigured, match="does not accept the access token"):
 		tea.client.run(QUERY)
 	assert used(tea) == ["shpat_1", "shpat_2"]
@@ -456,7 +456,7 @@ def test_a_channel_that_nobody_authorised_says_what_to_press() -> None:
 
 def test_an_authorised_channel_uses_its_token() -> None:
 	tea = shop(answer(NAME), channel={"authentication": "Authorisation"})
-	tea.tokens.save_token("Tea", Token("shpua_1"))
+	tea.memory.save_token("Tea", Token("shpua_1"))
 	tea.client.run(QUERY)
 	assert used(tea) == ["shpua_1"]
 
@@ -497,7 +497,7 @@ def test_a_token_that_is_not_given_says_why(
 	tea = shop(response, channel=GRANT)
 	with pytest.raises(error, match=told):
 		tea.client.run(QUERY)
-	assert tea.tokens.kept == {}
+	assert tea.memory.kept == {}
 
 
 def test_no_message_and_no_repr_shows_a_secret() -> None:

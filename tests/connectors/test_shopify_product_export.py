@@ -20,7 +20,7 @@ from commerce_bridge.connectors.shopify.documents import bulk
 from sandbox.storefronts.shopify.schema import VERSIONS, checked
 from sandbox.storefronts.shopify.service import ShopifyStorefront
 from tests.connectors.shopify_shop import CHANNEL, CREDENTIALS, Shop, answer
-from tests.connectors.storefront import NOW, MemoryTokens
+from tests.connectors.storefront import NOW, KeptInMemory
 
 URL = "https://storage.example.com/export.jsonl?signature=1"
 
@@ -127,7 +127,7 @@ class Exporting:
 
 	def page(self, cursor: str | None) -> ProductPage:
 		surroundings = Surroundings(
-			self, MemoryTokens(), lambda: NOW, lambda seconds: None, allow_loopback=True
+			self, KeptInMemory(), lambda: NOW, lambda seconds: None, allow_loopback=True
 		)
 		client = ShopifyClient(CHANNEL, CREDENTIALS, surroundings, self)
 		return product_export.products(client, surroundings, cursor)
@@ -327,7 +327,7 @@ def _imported(shop: Shop) -> list[Product]:
 
 	surroundings = Surroundings(
 		GuardedTransport(allow_loopback=True),
-		MemoryTokens(),
+		KeptInMemory(),
 		lambda: NOW,
 		lambda seconds: None,
 		allow_loopback=True,

@@ -29,7 +29,7 @@ from commerce_bridge.connectors.shopify.client import ShopifyClient, user_errors
 from commerce_bridge.connectors.shopify.connector import ShopifyConnector
 from sandbox.world import Sandbox
 from tests.connectors.shopify_nodes import Shop
-from tests.connectors.storefront import MemoryTokens
+from tests.connectors.storefront import KeptInMemory
 from tests.sandbox.stage import START
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples" / "shopify"
@@ -229,7 +229,7 @@ def test_a_response_is_understood(capture: str, path: str, mutation: str, said: 
 	for key in path.split("."):
 		found = found[key]
 	transport = Recorded(found["response"])
-	surroundings = Surroundings(transport, MemoryTokens(), lambda: START, lambda seconds: None)
+	surroundings = Surroundings(transport, KeptInMemory(), lambda: START, lambda seconds: None)
 	client = ShopifyClient(CHANNEL, CREDENTIALS, surroundings, transport)
 	try:
 		errors = " ".join(map(str, user_errors(client.run(f"mutation M {{ {mutation} }}")[mutation])))

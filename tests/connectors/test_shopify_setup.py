@@ -218,7 +218,7 @@ def test_what_differs_is_told(changes: dict[str, Any], title: str, fix: str, sev
 
 def test_apps_of_today_are_told_who_the_buyer_is() -> None:
 	tea = ready(described(plan="Basic"), LOCATED, authentication="Client Credentials")
-	tea.tokens.save_token("Tea", Token("t"))
+	tea.memory.save_token("Tea", Token("t"))
 	assert wrong(tea) == []
 
 

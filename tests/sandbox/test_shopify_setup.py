@@ -18,7 +18,7 @@ from commerce_bridge.connectors.shopify.connector import ShopifyConnector
 from commerce_bridge.connectors.shopify.documents.setup import SHOP
 from commerce_bridge.connectors.shopify.subscriptions import header_topic, wanted_topics
 from sandbox.storefronts.shopify.service import CLIENT_ID, ShopifyStorefront
-from tests.connectors.storefront import MemoryTokens, RecordingTransport
+from tests.connectors.storefront import KeptInMemory, RecordingTransport
 
 URL = "http://127.0.0.1:9/api/method/commerce_bridge.api.webhook?channel=Tea"
 
@@ -29,7 +29,7 @@ class Channels:
 	def __init__(self) -> None:
 		self.now = utc_now()  # the server stamps its answers with the clock of this machine
 		self.slept: list[float] = []
-		self.tokens = MemoryTokens()
+		self.memory = KeptInMemory()
 		self.shop = ShopifyStorefront(now=lambda: self.now)
 		self.settings: dict[str, Any] = {"authentication": "Client Credentials"}
 
@@ -56,7 +56,7 @@ class Channels:
 	@property
 	def surroundings(self) -> Surroundings:
 		return Surroundings(
-			RecordingTransport(), self.tokens, lambda: self.now, self._sleep, "SYNC-1", allow_loopback=True
+			RecordingTransport(), self.memory, lambda: self.now, self._sleep, "SYNC-1", allow_loopback=True
 		)
 
 	def _sleep(self, seconds: float) -> None:
@@ -156,13 +156,13 @@ def test_a_setting_that_is_switched_on_is_listened_to(tea: Channels) -> None:
 
 def test_a_person_authorises_the_channel(tea: Channels) -> None:
 	tea.settings["authentication"] = "Authorisation"
-	url = tea.connector.authorisation_url("https://erp.example/back", "handle.secret")
+	url = tea.connector.authorisation_url("https://erp.example/back", "https://erp.example/form", "handle.secret")
 	back = tea.shop.authorise(url)
 	query = dict(parse_qsl(urlsplit(back).query))
 	assert query["state"] == "handle.secret"
 	token = tea.connector.authorised(query)
 	assert token.expires is None
-	tea.tokens.save_token("Tea", token)
+	tea.memory.save_token("Tea", token)
 	assert tea.client.run(SHOP)["shop"]["myshopifyDomain"] == tea.shop.domain
 	with pytest.raises(Misconfigured):
 		tea.connector.authorised(query)  # a code is good for one token
@@ -172,7 +172,7 @@ def test_a_person_authorises_the_channel(tea: Channels) -> None:
 
 def test_a_token_that_was_taken_back_asks_for_a_person(tea: Channels) -> None:
 	tea.settings["authentication"] = "Authorisation"
-	tea.tokens.save_token("Tea", Token("shpat_gone"))
+	tea.memory.save_token("Tea", Token("shpat_gone"))
 	with pytest.raises(Misconfigured, match="press Connect to Shop again"):
 		tea.client.run(SHOP)
 

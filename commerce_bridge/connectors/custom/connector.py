@@ -195,7 +195,7 @@ class CustomConnector:
 		"""False: nothing is registered at a custom storefront."""
 		return False
 
-	def authorisation_url(self, callback_url: str, state: str) -> str:
+	def authorisation_url(self, callback_url: str, return_url: str, state: str) -> str:
 		"""Raises `Misconfigured`: both sides know the webhook secret."""
 		raise self._unauthorised()
 

@@ -167,7 +167,7 @@ class ShopifyConnector:
 		"""See `subscriptions.differ`."""
 		return subscriptions.differ(self._client, self._channel, callback_url)
 
-	def authorisation_url(self, callback_url: str, state: str) -> str:
+	def authorisation_url(self, callback_url: str, return_url: str, state: str) -> str:
 		"""See `setup.authorisation_url`."""
 		return setup.authorisation_url(
 			self._channel, self._credentials, self._surroundings, callback_url, state

@@ -62,7 +62,7 @@ class TokenSource:
 		method = self._channel.authentication
 		if method == "Access Token":
 			return self._pasted()
-		kept = self._surroundings.tokens.get_token(self._channel.name)
+		kept = self._surroundings.memory.get_token(self._channel.name)
 		if method == "Client Credentials":
 			return kept.value if kept and self._lasts(kept) else self._granted()
 		if kept and (kept.expires is None or kept.expires > self._surroundings.now()):
@@ -74,7 +74,7 @@ class TokenSource:
 		"""Another token than the one that was just refused; None where only a person can get one."""
 		if self._channel.authentication == "Access Token":
 			return None
-		kept = self._surroundings.tokens.get_token(self._channel.name)
+		kept = self._surroundings.memory.get_token(self._channel.name)
 		if kept and kept.value != refused and self._lasts(kept):
 			return HiddenText(kept.value)  # another worker was faster
 		if self._channel.authentication != "Client Credentials":
@@ -95,7 +95,7 @@ class TokenSource:
 
 	def _granted(self) -> str:
 		token = self._ask({**self._app(), "grant_type": "client_credentials"})
-		self._surroundings.tokens.save_token(self._channel.name, token)
+		self._surroundings.memory.save_token(self._channel.name, token)
 		return token.value
 
 	def _lasts(self, token: Token) -> bool:

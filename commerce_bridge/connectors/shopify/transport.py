@@ -19,7 +19,7 @@ import requests
 import urllib3
 
 from commerce_bridge.bridge.errors import Retryable
-from commerce_bridge.bridge.protocols import HttpResponse, Transport
+from commerce_bridge.bridge.protocols import HttpResponse, Limits, Transport
 from commerce_bridge.connectors.http import USER_AGENT
 from commerce_bridge.connectors.shopify.throttle import Throttle
 
@@ -40,18 +40,23 @@ class KeptTransport:
 	"""
 
 	def __init__(self, cap: int = MAX_ANSWER, total: float = TOTAL_TIMEOUT):
-		self._cap = cap
-		self._total = total
+		self._limits = Limits(total, cap)
 		self._session = requests.Session()
 		self._session.trust_env = False  # no proxies, certificates or .netrc of the environment
 		self._session.headers["User-Agent"] = USER_AGENT
 		self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
 	def send(
-		self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+		self,
+		method: str,
+		url: str,
+		headers: Mapping[str, str],
+		body: bytes | None = None,
+		limits: Limits | None = None,
 	) -> HttpResponse:
 		"""See `Transport`. Messages name the host, and nothing else of the address."""
-		host, deadline = urlsplit(url).hostname, monotonic() + self._total
+		limits = limits or self._limits
+		host, deadline = urlsplit(url).hostname, monotonic() + limits.seconds
 		try:
 			with self._session.request(
 				method,
@@ -62,7 +67,7 @@ class KeptTransport:
 				allow_redirects=False,
 				stream=True,
 			) as response:
-				content = self._read(response, host, deadline)
+				content = _read(response, host, deadline, limits.size)
 				return HttpResponse(response.status_code, _lowered(response.headers), content)
 		except requests.Timeout:
 			raise Retryable(f"{host} did not answer in time") from None
@@ -71,15 +76,16 @@ class KeptTransport:
 		except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
 			raise Retryable(f"No answer from {host}: {type(error).__name__}") from None
 
-	def _read(self, response: requests.Response, host: str | None, deadline: float) -> bytes:
-		received = bytearray()
-		for chunk in response.iter_content(_CHUNK):
-			received += chunk
-			if len(received) > self._cap:
-				raise Retryable(f"{host} answered with more than {self._cap} bytes")
-			if monotonic() > deadline:
-				raise Retryable(f"{host} did not answer in time")
-		return bytes(received)
+
+def _read(response: requests.Response, host: str | None, deadline: float, cap: int) -> bytes:
+	received = bytearray()
+	for chunk in response.iter_content(_CHUNK):
+		received += chunk
+		if len(received) > cap:
+			raise Retryable(f"{host} answered with more than {cap} bytes")
+		if monotonic() > deadline:
+			raise Retryable(f"{host} did not answer in time")
+	return bytes(received)
 
 
 def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
