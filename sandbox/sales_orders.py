@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from decimal import Decimal
 
 from commerce_bridge.bridge.adoption import UnnamedRow
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import Rejected
-from commerce_bridge.bridge.plan import Booked, Rounding, SalesOrderPlan, SalesOrderState
+from commerce_bridge.bridge.plan import Booked, Parties, Rounding, SalesOrderPlan, SalesOrderState
 from sandbox.arithmetic import Totals, calculate
 from sandbox.database import Database, Row
 from sandbox.events import Events
@@ -28,15 +28,17 @@ class SalesOrders(Stock, Events):
 		return Rounding()
 
 	def get_sales_order(self, name: str) -> SalesOrderState | None:
-		row = self._database.read_one("select status from sales_orders where name = ?", name)
+		row = self._database.read_one("select status, plan from sales_orders where name = ?", name)
 		if row is None:
 			return None
+		plan = json.loads(row["plan"])
 		notes = self._database.read(
 			"select name, status from delivery_notes where sales_order = ? order by name", name
 		)
 		return SalesOrderState(
 			name,
 			row["status"],
+			Parties(**{field.name: plan[field.name] for field in fields(Parties)}),
 			delivered=tuple(note["name"] for note in notes if note["status"] == "Submitted"),
 			drafts=tuple(note["name"] for note in notes if note["status"] == "Draft"),
 		)

@@ -83,6 +83,16 @@ def buyer_of(channel: Channel, order: Order) -> Customer:
 	return buyer.model_copy(update=update)
 
 
+def is_withheld(order: Order) -> bool:
+	"""Whether the shop names nobody. Shopify tells some apps, or tells of some orders at times, no more of a buyer
+	than an id and a country; that is no change of the buyer."""
+	said = [order.customer, order.billing_address, order.shipping_address]
+	return not any(getattr(part, name, None) for part in said for name in _SAYS_WHO)
+
+
+_SAYS_WHO = ("email", "phone", "first_name", "last_name", "name", "company", "line1", "tax_id")
+
+
 def _find(erp: Erp, buyer: Customer) -> str | None:
 	"""By e-mail; by phone only where the shop gave no e-mail and exactly one customer has the number."""
 	if buyer.email:

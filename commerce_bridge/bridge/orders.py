@@ -12,12 +12,20 @@ from zoneinfo import ZoneInfo
 
 from commerce_bridge.bridge.adoption import ADOPTED, match_rows
 from commerce_bridge.bridge.channel import Channel
-from commerce_bridge.bridge.customers import ensure_customer
+from commerce_bridge.bridge.customers import ensure_customer, is_withheld
 from commerce_bridge.bridge.errors import Misconfigured, NothingToBook, Rejected, TotalsDiffer
 from commerce_bridge.bridge.mapping import mapped_values
 from commerce_bridge.bridge.model import Order, OrderCancellation, OrderLine
 from commerce_bridge.bridge.money import decimals_of, written
-from commerce_bridge.bridge.plan import Booked, Item, ItemKey, Record, SalesOrderPlan, SalesOrderState
+from commerce_bridge.bridge.plan import (
+	Booked,
+	Item,
+	ItemKey,
+	Parties,
+	Record,
+	SalesOrderPlan,
+	SalesOrderState,
+)
 from commerce_bridge.bridge.protocols import Entry, Erp, Outcome
 from commerce_bridge.bridge.totals import key_of, plan_amounts
 from commerce_bridge.bridge.versions import is_stale
@@ -38,18 +46,13 @@ _NOT_BOOKED = {
 	"payments": True,
 	"fulfilments": True,
 	"custom": True,
-	"customer": {
-		"custom",
-		"first_name",
-		"last_name",
-		"phone",
-		"company",
-		"tax_id",
-		"addresses",
-		"updated_at",
-	},
+	"customer": True,
+	"billing_address": True,
+	"shipping_address": True,
 	"lines": {"__all__": {"custom"}},
 }
+#: Who buys, as far as the Sales Order says it.
+_BUYER = {"customer": {"id", "email"}, "billing_address": True, "shipping_address": True}
 #: How the money of an order went → what there is to say of it.
 _MONEY_GONE = {
 	"refunded": "All of the money was given back in the storefront, with goods still on the order",
@@ -94,18 +97,34 @@ def why_unwanted(channel: Channel, order: Order) -> str | None:
 	return None
 
 
-def fingerprint_of(channel: Channel, order: Order) -> str:
-	"""A hash of everything the Sales Order depends on: the same hash, the same document."""
+def fingerprint_of(channel: Channel, order: Order, before: str | None = None) -> str:
+	"""Two hashes of everything the Sales Order depends on, of what is sold and of who buys: the same hashes, the
+	same document.
+
+	:param before: the fingerprint of the state before: its buyer stays where the shop names nobody now
+	"""
+	if is_withheld(order):
+		buyer = (before or "").partition(".")[2]
+	else:
+		buyer = _digest(order.model_dump_json(include=_BUYER))
+	return f"{_sale(channel, order)}.{buyer}"
+
+
+def _sale(channel: Channel, order: Order) -> str:
 	booked = order.model_dump_json(exclude=_NOT_BOOKED)
 	mapped: list[dict[str, Any]] = []
 	if channel.fields:
 		mapped.append(mapped_values(channel, "Sales Order", order.custom))
 		mapped += [mapped_values(channel, "Sales Order Item", line.custom) for line in order.lines]
-	return hashlib.sha256(f"{booked}{json.dumps(mapped, default=str)}".encode()).hexdigest()
+	return _digest(f"{booked}{json.dumps(mapped, default=str)}")
+
+
+def _digest(text: str) -> str:
+	return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _follow(erp: Erp, channel: Channel, order: Order, entry: Entry, record: Record) -> Outcome:
-	fingerprint = fingerprint_of(channel, order)
+	fingerprint = fingerprint_of(channel, order, record.fingerprint)
 	seen = replace(
 		record,
 		version=order.version,
@@ -127,7 +146,7 @@ def _follow(erp: Erp, channel: Channel, order: Order, entry: Entry, record: Reco
 			return _outcome(*kept, record, order)
 		_refuse_if_fixed(record, state, order)
 	try:
-		plan = _plan(erp, channel, order, entry)
+		plan = _plan(erp, channel, order, entry, state)
 	except (Rejected, Misconfigured) as error:
 		if not _goods_gone(order) or (state is None and not isinstance(error, NothingToBook)):
 			raise
@@ -309,7 +328,9 @@ def _book(
 	return booked
 
 
-def _plan(erp: Erp, channel: Channel, order: Order, entry: Entry) -> SalesOrderPlan:
+def _plan(
+	erp: Erp, channel: Channel, order: Order, entry: Entry, state: SalesOrderState | None
+) -> SalesOrderPlan:
 	items = find_items(erp, channel, order)
 	amounts = plan_amounts(
 		order,
@@ -320,18 +341,16 @@ def _plan(erp: Erp, channel: Channel, order: Order, entry: Entry) -> SalesOrderP
 		rounding=erp.rounding(),
 	)
 	placed = _local_date(channel, order.placed_at or order.updated_at)
-	customer, contact = ensure_customer(erp, channel, order)
-	shipping = order.shipping_address or order.billing_address
-	billing = order.billing_address or order.shipping_address
+	parties = _parties(erp, channel, order, state)
 	return SalesOrderPlan(
 		channel=channel.name,
 		company=channel.company,
 		external_id=order.id,
 		external_number=order.number,
-		customer=customer,
-		contact=contact,
-		billing_address=erp.ensure_address(customer, billing, "Billing") if billing else None,
-		shipping_address=erp.ensure_address(customer, shipping, "Shipping") if shipping else None,
+		customer=parties.customer,
+		contact=parties.contact,
+		billing_address=parties.billing_address,
+		shipping_address=parties.shipping_address,
 		currency=order.currency,
 		conversion_rate=erp.exchange_rate(channel, order.currency, placed),
 		price_list=channel.price_list,
@@ -345,6 +364,21 @@ def _plan(erp: Erp, channel: Channel, order: Order, entry: Entry) -> SalesOrderP
 		own_numbering=channel.orders.numbering == "In its own transaction",
 		note=order.note,
 		values=mapped_values(channel, "Sales Order", order.custom),
+	)
+
+
+def _parties(erp: Erp, channel: Channel, order: Order, state: SalesOrderState | None) -> Parties:
+	"""Who the Sales Order is for: whom the shop names, or where it names nobody now, as before."""
+	if state and is_withheld(order):
+		return state.parties
+	customer, contact = ensure_customer(erp, channel, order)
+	shipping = order.shipping_address or order.billing_address
+	billing = order.billing_address or order.shipping_address
+	return Parties(
+		customer,
+		contact,
+		erp.ensure_address(customer, billing, "Billing") if billing else None,
+		erp.ensure_address(customer, shipping, "Shipping") if shipping else None,
 	)
 
 

@@ -134,11 +134,22 @@ class Booked:
 
 
 @dataclass(frozen=True, slots=True)
+class Parties:
+	"""Who a Sales Order is for: names of a Customer, a Contact and two Addresses."""
+
+	customer: str
+	contact: str | None = None
+	billing_address: str | None = None
+	shipping_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SalesOrderState:
 	"""What stands on a Sales Order now; decides whether it can follow an update."""
 
 	name: str
 	status: Literal["Draft", "Submitted", "Cancelled"]
+	parties: Parties
 	delivered: tuple[str, ...] = ()  # submitted Delivery Notes
 	billed: tuple[str, ...] = ()  # submitted Sales Invoices
 	drafts: tuple[str, ...] = ()  # draft Delivery Notes, Invoices, Pick Lists: a cancellation orphans them

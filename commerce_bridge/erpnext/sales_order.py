@@ -17,7 +17,15 @@ from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import Misconfigured
 from commerce_bridge.bridge.model import OrderChange, ShipmentLine
 from commerce_bridge.bridge.outbound import ORDER_CHANGE, document_entry
-from commerce_bridge.bridge.plan import Booked, ItemRow, Rounding, SalesOrderPlan, SalesOrderState, TaxRow
+from commerce_bridge.bridge.plan import (
+	Booked,
+	ItemRow,
+	Parties,
+	Rounding,
+	SalesOrderPlan,
+	SalesOrderState,
+	TaxRow,
+)
 from commerce_bridge.erpnext import (
 	allocation,
 	channel_record,
@@ -33,6 +41,8 @@ from commerce_bridge.erpnext.time import stored
 
 DOCTYPE = "Sales Order"
 DRAFT, SUBMITTED, CANCELLED = 0, 1, 2
+#: Fields of `Parties`, in its order.
+PARTIES = ("customer", "contact_person", "customer_address", "shipping_address_name")
 STATUS = {DRAFT: "Draft", SUBMITTED: "Submitted", CANCELLED: "Cancelled"}
 
 
@@ -271,9 +281,10 @@ def state_of(name: str) -> SalesOrderState | None:
 	"""The Sales Order with what was made from it; its row is locked. None if it was deleted."""
 	if not frappe.db.exists(DOCTYPE, name):
 		return None
-	docstatus = frappe.db.get_value(DOCTYPE, name, "docstatus", for_update=True)
-	if docstatus is None:
+	order = frappe.db.get_value(DOCTYPE, name, ("docstatus", *PARTIES), for_update=True)
+	if order is None:
 		return None
+	docstatus, *parties = order
 	rows = frappe.db.sql(STANDING, {"name": name})
 
 	def named(doctype: str, status: int) -> tuple[str, ...]:
@@ -284,6 +295,7 @@ def state_of(name: str) -> SalesOrderState | None:
 	return SalesOrderState(
 		name=name,
 		status=STATUS[docstatus],
+		parties=Parties(*(party or None for party in parties)),
 		delivered=named("Delivery Note", SUBMITTED),
 		billed=named("Sales Invoice", SUBMITTED),
 		drafts=drafts + pick_lists,

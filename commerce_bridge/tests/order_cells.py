@@ -453,3 +453,42 @@ class OrderCells(CellSuite):
 		customers = {self.live(key)["customer"] for key in keys}
 		self.assertEqual(len(customers), 1)
 		self.assertLessEqual(self.fixture.addresses_of(customers.pop()), 2)
+
+	# --- a shop that names nobody
+
+	def parties(self, key: str) -> Any:
+		with self.erp.transaction():
+			state = self.erp.get_sales_order(self.live(key)["name"])
+		assert state is not None
+		return state.parties
+
+	def nameless(self, key: str, *lines: OrderLine, **values: Any) -> Order:
+		"""The same order, told without the buyer: an id at most, and a country."""
+		told: dict[str, Any] = {"customer": None, "billing_address": Address(country_code="DE")}
+		return order(key, *lines, **told | values)
+
+	def test_a_buyer_who_is_not_named_any_more_is_still_the_buyer(self) -> None:
+		key, name = self.given("withheld")
+		buyer = self.parties(key)
+		for version, customer in ((2, None), (3, Customer(id="c1")), (4, None)):
+			row = self.receive(
+				self.nameless(key, line(1), line(2), version=version, customer=customer, status="packed")
+			)
+			self.assertEqual((row["state"], row["reference_name"]), ("Succeeded", name), row["message"])
+		changed = self.nameless(key, line(1, 3), line(2), version=5)
+		self.assertEqual(self.receive(changed)["state"], "Succeeded")
+		self.assert_equals(key, changed)
+		self.assertEqual(self.parties(key), buyer)
+		row = self.receive(order(key, line(1, 3), line(2), version=6))
+		self.assertIn("Nothing to change", row["message"])
+
+	def test_a_buyer_who_is_named_later_takes_the_place_of_nobody(self) -> None:
+		self.use()
+		key = self.key("named")
+		self.assertEqual(self.receive(self.nameless(key, line(1)))["state"], "Succeeded")
+		nobody = self.parties(key)
+		self.assertEqual(self.receive(order(key, line(1), version=2))["state"], "Succeeded")
+		self.assertNotEqual(self.parties(key).customer, nobody.customer)
+		named = self.parties(key)
+		self.receive(self.nameless(key, line(1), version=3))
+		self.assertEqual(self.parties(key), named)
