@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from threading import Event
 from typing import Any, Protocol
@@ -18,9 +19,16 @@ from sandbox.storefronts.shopify import ACCESS_TOKEN, NewLine, NewShipping, Shop
 from sandbox.storefronts.shopify.goods import Variant
 from sandbox.storefronts.shopify.sales import Order, address
 from sandbox.storefronts.shopify.webhooks import Delivery, Post
+from sandbox.storefronts.woocommerce import NewFee, WooCommerceStorefront
+from sandbox.storefronts.woocommerce import NewLine as WooCommerceLine
+from sandbox.storefronts.woocommerce.goods import price_decimal
+from sandbox.storefronts.woocommerce.sales import Order as WooCommerceOrder
+from sandbox.storefronts.woocommerce.webhooks import Delivery as WooCommerceDelivery
+from sandbox.storefronts.woocommerce.webhooks import as_php
 from sandbox.world import Sandbox
 
 SECRET, WRONG_SECRET = "whsec_ZGVtby1zZWNyZXQtb2YtdGhlLXNob3A=", "whsec_c29tZWJvZHktZWxzZXMtc2VjcmV0"
+WOOCOMMERCE_SECRET = "demoSecretOfTheShop"
 CENT = Decimal("0.01")
 
 
@@ -294,7 +302,120 @@ class ShopifyDemoShop:
 		return json.loads(payload)["updated_at"]
 
 
-SHOPS: Mapping[str, type[CustomDemoShop] | type[ShopifyDemoShop]] = {
+class WooCommerceDemoShop:
+	"""Some of its orders are of prices with tax inside, some are rounded once for the order: a shop is set to one of
+	each, this one in turn. What it tells it tells once."""
+
+	def __init__(self, now: Now, chance: random.Random):
+		self._now, self._chance = now, chance
+		self._shop = WooCommerceStorefront(now)
+		self._shop.fulfilments = True
+		self._orders: dict[int, WooCommerceOrder] = {}
+
+	def start(self) -> None:
+		self._shop.start()
+
+	def stop(self) -> None:
+		self._shop.stop()
+
+	@property
+	def requests_refused(self) -> int:
+		return self._shop.requests_refused
+
+	def settings(self, warehouse: str) -> dict[str, Any]:
+		return {"platform": "woocommerce", "store_url": self._shop.url}
+
+	def credentials(self) -> Credentials:
+		return Credentials(
+			api_key=self._shop.consumer_key,
+			api_secret=self._shop.consumer_secret,
+			webhook_secrets=(WOOCOMMERCE_SECRET,),
+		)
+
+	def open(self, connector: Connector, webhook_url: str) -> None:
+		connector.register_webhooks(webhook_url)
+
+	def break_down(self, outage: bool | str) -> None:
+		self._shop.outage = outage
+
+	def add_product(self, sku: str) -> None:
+		self._shop.add_product(sku, Decimal(self._chance.randint(199, 99_999)).scaleb(-2))
+
+	def make_listing(self, sandbox: Sandbox, channel: str, sku: str) -> None:
+		sandbox.make_listing(channel, sku, product_id=str(self._shop.product(sku).id))
+
+	def place(self, number: int, skus: Sequence[str], extra: str | None = None) -> list[WooCommerceDelivery]:
+		with self._shop.lock:
+			self._shop.prices_include_tax = number % 3 == 0
+			self._shop.tax_round_at_subtotal = number % 2 == 0
+			self._orders[number] = self._shop.place_order(
+				self._lines(skus, extra),
+				self._chance.choice(SHIPPING),
+				fees=[NewFee("Discount", Decimal("-0.55"))] if number % 7 == 0 else [],
+				billing={
+					"first_name": "Ada",
+					"last_name": "Büyer",
+					"address_1": f"Hauptstraße {number % 60}",
+					"city": "Köln",
+					"postcode": "50667",
+					"country": "DE",
+					"email": f"buyer{number % 60}@example.com",
+				},
+			)
+			return self.waiting()
+
+	def change(self, number: int, skus: Sequence[str]) -> list[WooCommerceDelivery]:
+		"""WooCommerce's clock shows seconds: a state of the same second would not be later."""
+		sold = self._orders[number]
+		while int(self._now().timestamp()) <= int(sold.modified.timestamp()):
+			Event().wait(0.01)
+		with self._shop.lock:
+			self._shop.edit_order(sold, add=self._lines(skus, None)[:1])
+			return self.waiting()
+
+	def forge(self, number: int, skus: Sequence[str]) -> WooCommerceDelivery:
+		like = next(each for each in self._shop.recorded if each.topic == "order.created")
+		payload = {**like.payload, "id": number + 1_000_000, "number": str(number + 1_000_000)}
+		return replace(like, body=as_php(payload))
+
+	def _lines(self, skus: Sequence[str], extra: str | None) -> list[WooCommerceLine]:
+		"""One to three positions, some of them with a discount that no quantity divides."""
+		chosen = self._chance.sample(list(skus), self._chance.randint(1, 3)) + ([extra] if extra else [])
+		return [self._line(sku) for sku in chosen]
+
+	def _line(self, sku: str) -> WooCommerceLine:
+		price = price_decimal(self._shop.product(sku), self._now())
+		discount = self._chance.choice((Decimal(0), Decimal(0), (price / 7).quantize(CENT)))
+		return WooCommerceLine(sku, self._chance.randint(1, 4), discount=discount)
+
+	def waiting(self) -> list[WooCommerceDelivery]:
+		return self._shop.take_queue()
+
+	def deliver(self, event: WooCommerceDelivery, post: Post, forged: bool) -> bool:
+		return self._shop.deliver(event, post, "somebodyElses" if forged else None)
+
+	def order_id(self, event: WooCommerceDelivery) -> str:
+		return str(event.resource_id)
+
+	def totals(self) -> dict[str, Decimal]:
+		return {str(key): sold.total for key, sold in self._shop.orders.items()}
+
+	def stock(self) -> dict[str, Decimal]:
+		return {each.sku: Decimal(each.stock or 0) for each in self._shop.products.values()}
+
+	def tracking_numbers(self) -> list[str]:
+		sent = [each for each in self._shop.parcels.values() if each.fulfilled and not each.deleted]
+		return sorted(str(each.value("_tracking_number")) for each in sent)
+
+	def order_topics(self) -> tuple[str, ...]:
+		return ("order.created", "order.updated")
+
+	def age(self, payload: str) -> Any:
+		return json.loads(payload)["date_modified_gmt"]
+
+
+SHOPS: Mapping[str, type[CustomDemoShop] | type[ShopifyDemoShop] | type[WooCommerceDemoShop]] = {
 	"custom": CustomDemoShop,
 	"shopify": ShopifyDemoShop,
+	"woocommerce": WooCommerceDemoShop,
 }

@@ -55,7 +55,7 @@ def _handler(handle: Handle) -> type[BaseHTTPRequestHandler]:
 			self.end_headers()
 			self.wfile.write(content)
 
-		do_GET = do_POST = _answer
+		do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
 
 		def log_message(self, format: str, *args: object) -> None:
 			"""Nothing: the Sync Log is the log."""
