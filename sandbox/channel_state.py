@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from commerce_bridge.bridge.channel import Channel, ChannelStatus, Credentials
 from commerce_bridge.bridge.errors import Misconfigured
 from commerce_bridge.bridge.protocols import Circuit, Progress, Token
+from commerce_bridge.connectors import default_statuses
 from sandbox.database import Database, Row, to_text, to_time
 
 
@@ -19,7 +21,11 @@ class SandboxChannelState:
 	# --- the protocol
 
 	def channel(self, name: str, anew: bool = False) -> Channel:
-		return Channel.model_validate_json(self._row(name)["settings"])
+		channel = self._saved(name)
+		if channel.orders.statuses:
+			return channel
+		statuses = {"statuses": default_statuses(channel.platform)}
+		return channel.model_copy(update={"orders": channel.orders.model_copy(update=statuses)})
 
 	def credentials(self, name: str) -> Credentials:
 		return Credentials.model_validate(json.loads(self._row(name)["credentials"]))
@@ -32,7 +38,7 @@ class SandboxChannelState:
 
 	def pause(self, channel: str, reason: str) -> None:
 		"""The reason is nobody's to read here."""
-		paused = self.channel(channel).model_copy(update={"status": ChannelStatus.PAUSED})
+		paused = self._saved(channel).model_copy(update={"status": ChannelStatus.PAUSED})
 		self._database.write(
 			"update channels set settings = ? where name = ?", paused.model_dump_json(), channel
 		)
@@ -48,6 +54,16 @@ class SandboxChannelState:
 				self._database.write(
 					"insert into tokens values (?, ?, ?)", channel, token.value, to_text(token.expires)
 				)
+
+	def get_facts(self, channel: str) -> dict[str, str]:
+		row = self._database.read_one("select value from facts where channel = ?", channel)
+		return json.loads(row["value"]) if row else {}
+
+	def save_facts(self, channel: str, facts: Mapping[str, str]) -> None:
+		with self._database.transaction():
+			self._database.write(
+				"insert or replace into facts values (?, ?)", channel, json.dumps(dict(facts))
+			)
 
 	def get_circuit(self, channel: str) -> Circuit:
 		row = self._row(channel)
@@ -110,6 +126,9 @@ class SandboxChannelState:
 
 	def rejected(self, name: str) -> int:
 		return self._row(name)["rejected_requests"]
+
+	def _saved(self, name: str) -> Channel:
+		return Channel.model_validate_json(self._row(name)["settings"])
 
 	def _row(self, name: str) -> Row:
 		row = self._database.read_one("select * from channels where name = ?", name)

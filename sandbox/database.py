@@ -25,6 +25,7 @@ create table channels (
 create table progress (channel text, kind text, value text, primary key (channel, kind));
 create table cursors (channel text, name text, value text, primary key (channel, name));
 create table tokens (channel text primary key, value text not null, expires text);
+create table facts (channel text primary key, value text not null);
 create table customers (name text primary key, data text not null);
 create table contacts (name text primary key, customer text not null, data text not null);
 create table contact_emails (contact text not null, email text not null, primary key (contact, email));
@@ -69,6 +70,7 @@ create table exchange_rates (currency text, valid_from text, rate text not null,
 create table records (
 	channel text, record_type text, external_id text, doctype text, document text, version integer,
 	source_time text, fingerprint text, cancelled integer not null,
+	shop_total text, currency text, placed_on text,
 	primary key (channel, record_type, external_id));
 create table sales_orders (
 	name text primary key, channel text not null, external_id text not null, external_number text not null,
@@ -93,7 +95,7 @@ create table sync_log (
 	external_number text, source_time text, reference_doctype text, reference_name text, lane text,
 	error_class text, message text, traceback text, summary text, attempt_count integer not null default 0,
 	due text not null, lease_token text, lease_expires_at text, accepted_difference text,
-	created text not null, to_count integer not null default 0);
+	created text not null, to_count integer not null default 0, details text);
 create index sync_log_to_count on sync_log (to_count) where to_count = 1;
 create index sync_log_external_id on sync_log (external_id);
 create index sync_log_due on sync_log (due) where state in ('Queued', 'Retrying', 'Running');

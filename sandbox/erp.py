@@ -18,7 +18,7 @@ from commerce_bridge.bridge.outbound import ORDER_CHANGE, SHIPMENT, document_ent
 from commerce_bridge.bridge.plan import Record
 from commerce_bridge.bridge.protocols import Journal
 from sandbox.catalog import Catalog
-from sandbox.database import Database, Row, to_text, to_time
+from sandbox.database import Database, Row, to_decimal, to_text, to_time
 from sandbox.deliveries import DeliveryNotes, as_json
 from sandbox.drift import DriftReport
 from sandbox.parties import Parties
@@ -66,14 +66,22 @@ class SandboxErp(Parties, PersonalData, DeliveryNotes, Catalog, Products, DriftR
 		)
 		if row is None:
 			return None
-		typed = {"source_time": to_time(row["source_time"]), "cancelled": bool(row["cancelled"])}
+		typed = {
+			"source_time": to_time(row["source_time"]),
+			"cancelled": bool(row["cancelled"]),
+			"shop_total": to_decimal(row["shop_total"]),
+			"placed_on": date.fromisoformat(row["placed_on"]) if row["placed_on"] else None,
+		}
 		return Record(**dict(row) | typed)
 
 	def save_record(self, record: Record) -> None:
 		self._database.write(
-			"insert or replace into records values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			"insert or replace into records values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 			*(record.channel, record.record_type, record.external_id, record.doctype, record.document),
 			*(record.version, to_text(record.source_time), record.fingerprint, record.cancelled),
+			None if record.shop_total is None else str(record.shop_total),
+			record.currency,
+			record.placed_on and record.placed_on.isoformat(),
 		)
 
 	# --- rates
@@ -126,8 +134,16 @@ class SandboxErp(Parties, PersonalData, DeliveryNotes, Catalog, Products, DriftR
 			shipped_at=to_time(note["posted_at"]),
 			delivered_at=to_time(note["delivered_at"]),
 			cancelled=cancelled,
+			complete=not cancelled and self._is_all_sent(note["sales_order"]),
 			external_ids=tuple(row["external_id"] for row in self.fulfilments_of(name, cancelled)),
 			taken_ids=tuple(taken for each in others if each.name != name for taken in each.fulfilments),
+		)
+
+	def _is_all_sent(self, sales_order: str) -> bool:
+		return all(
+			Decimal(row["delivered_qty"]) >= Decimal(row["qty"])
+			for row in self.order_rows(sales_order)
+			if row["line_id"]
 		)
 
 	def get_order_change(self, sales_order: str) -> OrderChange | None:

@@ -124,6 +124,8 @@ class SandboxJournal:
 			"lease_token": None,
 			"lease_expires_at": None,
 		}
+		if outcome.state != "Retrying":
+			changes["details"] = outcome.details and outcome.details.as_text()
 		assignments = ", ".join(f"{column} = ?" for column in changes)
 		self._database.write(
 			f"update sync_log set {assignments} where name = ?", *changes.values(), entry.name
@@ -155,11 +157,14 @@ class SandboxJournal:
 	) -> int:
 		moment = to_text(updated_at)
 		return self._database.write(
-			"update sync_log set state = 'Skipped', message = ?, error_class = null, traceback = null"
-			" where external_id = ? and channel = ? and state = 'Failed' and direction = 'Inbound'"
-			f" and topic in ({marks(topics)}) and (source_time < ? or (source_time = ?"
-			" and (created <= ? or payload = ?)))",
-			*(message, external_id, entry.channel, *topics, moment, moment, to_text(seen), entry.payload),
+			"update sync_log set state = 'Skipped', message = ?, error_class = null, traceback = null,"
+			" lease_token = null, lease_expires_at = null"
+			" where external_id = ? and channel = ? and direction = 'Inbound' and name <> ?"
+			f" and topic in ({marks(topics)}) and ((state = 'Failed' and (source_time < ?"
+			" or (source_time = ? and (created <= ? or payload = ?))))"
+			" or (state in ('Retrying', 'Running') and source_time = ? and created <= ?))",
+			*(message, external_id, entry.channel, entry.name, *topics),
+			*(moment, moment, to_text(seen), entry.payload, moment, to_text(seen)),
 		)
 
 	def merge_queued(self, channel: str, topic: str, items: Sequence[str], limit: int) -> bool:
@@ -197,7 +202,7 @@ class SandboxJournal:
 		"""What a document was last told is a fingerprint, and stays; what waits to be told stays too."""
 		self._database.write(
 			"update sync_log set payload = iif(direction = 'Inbound', '', payload), message = ?, summary = null,"
-			" traceback = null, lease_token = null, lease_expires_at = null, to_count = 0,"
+			" traceback = null, details = null, lease_token = null, lease_expires_at = null, to_count = 0,"
 			" state = iif(direction = 'Inbound' and state != 'Succeeded', 'Skipped', state) where name = ?",
 			*(ERASED, name),
 		)

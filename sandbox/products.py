@@ -110,7 +110,7 @@ class Products:
 			assert found.item_code
 			self._list(channel, known, product, variant, found.item_code, KINDS)
 			return Linked(variant.id, variant.sku, found.item_code, "Listing")
-		if not create or product.gift_card:
+		if not create or product.gift_card or product.left_out:
 			return Linked(variant.id, variant.sku, error=left_without_item(product, variant))
 		return self._make(channel, known, product, variant)
 
@@ -147,12 +147,12 @@ class Products:
 			item_code=item_code,
 			sku=variant.sku or item_code,
 			product_id=product.id,
-			variant_id=variant.id,
+			variant_id=variant.listed_id,
 			stock_id=variant.stock_id,
 			shown_at=to_text(self._now()),
 		)
 		known.add_listing(
-			Listed(name, item_code, variant.sku or item_code, product.id, variant.id, variant.stock_id)
+			Listed(name, item_code, variant.sku or item_code, product.id, variant.listed_id, variant.stock_id)
 		)
 		for kind in kinds:
 			self._database.insert("stock_changes", kind=kind, item_code=item_code)
@@ -160,12 +160,12 @@ class Products:
 	def _keep_ids(self, known: Known, listed: Listed, product: Product, variant: ProductVariant) -> None:
 		ids = {
 			"product_id": product.id,
-			"variant_id": variant.id,
+			"variant_id": variant.listed_id,
 			"stock_id": variant.stock_id or listed.stock_id,
 		}
 		cleared = {"listing_error": None} if listed.gone else {}
 		self._set(listed.name, **ids, **cleared, shown_at=to_text(self._now()))
-		if listed.variant_id != variant.id:
+		if listed.variant_id != variant.listed_id:
 			known.by_ids.pop((listed.product_id or "", listed.variant_id or ""), None)
 		known.add_listing(Listed(listed.name, listed.item_code, listed.sku, **ids))
 

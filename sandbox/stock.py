@@ -158,6 +158,13 @@ class Stock(Unbooked):
 			*(sales_order, channel),
 		)
 
+	def push_again(self, channel: str, sales_order: str) -> None:
+		self.forget_pushed(channel, sales_order)
+		for row in self._database.read(
+			"select distinct item_code from sales_order_items where parent = ?", sales_order
+		):
+			self._database.insert("stock_changes", item_code=row["item_code"])
+
 	def save_push_errors(self, channel: str, kind: Kind, errors: Mapping[str, str]) -> None:
 		for listing, error in errors.items():
 			self._database.write(f"update listings set {kind}_error = ? where name = ?", error, listing)

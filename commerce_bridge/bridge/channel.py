@@ -181,7 +181,9 @@ class Channel(Frozen):
 	orders: OrderPolicy = OrderPolicy()
 	shipped: ShippedPolicy = ShippedPolicy()
 	bundle_rows: BundleRows = BundleRows()
-	tax_id_keys: tuple[str, ...] = ()  # where a shop's extensions keep a buyer's tax id; the first that says one
+	tax_id_keys: tuple[
+		str, ...
+	] = ()  # where a shop's extensions keep a buyer's tax id; the first that says one
 	notify_customer: bool = True  # the storefront writes to buyers when their goods are sent
 	line_items: LineItems = LineItems()
 	fee_item: str | None = None  # service item of fees and rounding rows that raise the total

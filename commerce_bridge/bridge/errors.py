@@ -11,12 +11,22 @@ Messages reach people: they carry no secret and no personal data.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+	from commerce_bridge.bridge.details import Details, Unmapped
 
 
 class BridgeError(Exception):
-	"""Base of the engine's own errors."""
+	"""Base of the engine's own errors.
+
+	`details`: what the entry that it ends is about, in numbers and codes.
+	"""
+
+	details: Details | None = None
 
 
 class Retryable(BridgeError):
@@ -28,6 +38,10 @@ class Retryable(BridgeError):
 	def __init__(self, message: str, after: timedelta | None = None):
 		super().__init__(message)
 		self.after = after
+
+
+class AnswerTooLarge(Retryable):
+	"""The answer is longer than is taken: what asks for less at once gets it."""
 
 
 class NotYet(Retryable):
@@ -54,11 +68,13 @@ class TotalsDiffer(Rejected):
 	"""The document ERPNext would make is not equal to the order of the shop.
 
 	:param difference: what the shop's total is above the document's: the number a Manager may accept
+	:param document: the document's total
 	"""
 
-	def __init__(self, message: str, difference: Decimal | None = None):
+	def __init__(self, message: str, difference: Decimal | None = None, document: Decimal | None = None):
 		super().__init__(message)
 		self.difference = difference
+		self.document = document
 
 
 class Misconfigured(BridgeError):
@@ -80,6 +96,24 @@ class Misconfigured(BridgeError):
 		self.doctype = doctype
 		self.document = document
 		self.fieldname = fieldname
+
+
+class ItemsMissing(Misconfigured):
+	"""Lines of an order are of no Item.
+
+	:param unmapped: those of the shop's products
+	"""
+
+	def __init__(
+		self,
+		message: str,
+		doctype: str | None = None,
+		document: str | None = None,
+		fieldname: str | None = None,
+		unmapped: Sequence[Unmapped] = (),
+	):
+		super().__init__(message, doctype, document, fieldname)
+		self.unmapped = tuple(unmapped)
 
 
 class LeaseLost(BridgeError):

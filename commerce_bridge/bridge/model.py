@@ -337,6 +337,12 @@ class ProductVariant(Model):
 	stock_id: str | None = None
 	tracked: bool = True
 	sku_shared: bool = False  # the shop says that another variant has the same SKU
+	is_product: bool = False  # the product itself, on platforms where one without variants has no variant id
+
+	@property
+	def listed_id(self) -> str | None:
+		"""The variant id of its listing."""
+		return None if self.is_product else self.id
 
 
 class Product(Model):
@@ -354,6 +360,7 @@ class Product(Model):
 	variants: tuple[ProductVariant, ...] = ()
 	updated_at: datetime | None = None
 	gift_card: bool = False  # no goods: what is sold is money to spend later
+	left_out: str | None = None  # why no Item is made of it, in words
 	partial: bool = False  # some of the variants: of those that are missing nothing is said
 
 

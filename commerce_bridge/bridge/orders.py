@@ -7,13 +7,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from commerce_bridge.bridge.adoption import ADOPTED, match_rows
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.customers import ensure_customer, is_withheld
-from commerce_bridge.bridge.errors import Misconfigured, NothingToBook, Rejected, TotalsDiffer
+from commerce_bridge.bridge.details import Details, OrderTotals, Unmapped
+from commerce_bridge.bridge.errors import (
+	BridgeError,
+	ItemsMissing,
+	Misconfigured,
+	NothingToBook,
+	Rejected,
+	TotalsDiffer,
+)
 from commerce_bridge.bridge.mapping import mapped_values
 from commerce_bridge.bridge.model import Order, OrderCancellation, OrderLine
 from commerce_bridge.bridge.money import decimals_of, written
@@ -21,6 +30,7 @@ from commerce_bridge.bridge.plan import (
 	Booked,
 	Item,
 	ItemKey,
+	OrderedLine,
 	Parties,
 	Record,
 	SalesOrderPlan,
@@ -37,19 +47,23 @@ _NO_ITEM: dict[str, tuple[str, str, str | None]] = {
 	"custom": ("the custom line ", "Choose the Custom Line Item of the channel", "custom_line_item"),
 	"gift_card": ("the gift card ", "Choose the Gift Card Item of the channel", "gift_card_item"),
 }
+#: How a line says which product it is of: see `_names`.
+_NAMES = {"product_id", "variant_id", "sku", "barcode", "kind"}
 #: What changes without the Sales Order having to change.
 _NOT_BOOKED = {
 	"version": True,
 	"updated_at": True,
 	"status": True,
 	"money_gone": True,
+	"refunded": True,
+	"renewal": True,
 	"payments": True,
 	"fulfilments": True,
 	"custom": True,
 	"customer": True,
 	"billing_address": True,
 	"shipping_address": True,
-	"lines": {"__all__": {"custom"}},
+	"lines": {"__all__": {"custom", *_NAMES}},
 }
 #: Who buys, as far as the Sales Order says it.
 _BUYER = {"customer": {"id", "email"}, "billing_address": True, "shipping_address": True}
@@ -68,7 +82,31 @@ def apply_order(erp: Erp, channel: Channel, order: Order, entry: Entry) -> Outco
 	:raises TotalsDiffer: the document would not equal the order; nothing is kept of it
 	:raises Rejected: what stands on the Sales Order keeps it from following; says which documents
 	:raises Misconfigured: items, accounts, rates are missing; says all of them
+
+	Errors, and an outcome that is one, say the shop's total.
 	"""
+	try:
+		outcome = _apply(erp, channel, order, entry)
+	except (Rejected, Misconfigured) as error:
+		error.details = _details(channel, order, error)
+		raise
+	return replace(outcome, details=_details(channel, order)) if outcome.state == "Failed" else outcome
+
+
+def _details(channel: Channel, order: Order, error: BridgeError | None = None) -> Details:
+	differs = error if isinstance(error, TotalsDiffer) else None
+	totals = OrderTotals(
+		number=order.number,
+		total=Decimal(0) if order.cancelled else order.total,
+		currency=order.currency,
+		placed_on=_placed_on(channel, order),
+		document_total=differs and differs.document,
+		difference=differs and differs.difference,
+	)
+	return Details(order=totals, unmapped=error.unmapped if isinstance(error, ItemsMissing) else ())
+
+
+def _apply(erp: Erp, channel: Channel, order: Order, entry: Entry) -> Outcome:
 	record = erp.get_record(channel.name, RECORD_TYPE, order.id)
 	if record and is_stale(record, order.version, order.updated_at, cancellation=order.cancelled):
 		return _outcome("Skipped", "Stale: a newer state of this order was applied already", record, order)
@@ -87,6 +125,8 @@ def why_unwanted(channel: Channel, order: Order) -> str | None:
 	policy = channel.orders
 	if order.test and not policy.test_orders:
 		return "A test order: this channel does not import them"
+	if order.renewal and not policy.renewals:
+		return "The renewal of a subscription: this channel does not import them"
 	if policy.statuses and order.status not in policy.statuses:
 		return f'Orders with status "{order.status}" are not imported by this channel'
 	placed = order.placed_at or order.updated_at
@@ -98,16 +138,40 @@ def why_unwanted(channel: Channel, order: Order) -> str | None:
 
 
 def fingerprint_of(channel: Channel, order: Order, before: str | None = None) -> str:
-	"""Two hashes of everything the Sales Order depends on, of what is sold and of who buys: the same hashes, the
-	same document.
+	"""Three hashes of everything the Sales Order depends on, of what is sold, who buys, and which products they are:
+	the same hashes, the same document.
 
-	:param before: the fingerprint of the state before: its buyer stays where the shop names nobody now
+	:param before: the fingerprint of the state before: its buyer stays where the shop names nobody now, and its
+		products where the shop does not have one any more
 	"""
-	if is_withheld(order):
-		buyer = (before or "").partition(".")[2]
-	else:
+	_sold, _, rest = (before or "").partition(".")
+	buyer, _, names = rest.partition(".")
+	if not is_withheld(order):
 		buyer = _digest(order.model_dump_json(include=_BUYER))
-	return f"{_sale(channel, order)}.{buyer}"
+	if not names or not any(map(_is_nameless, order.lines)):
+		names = _names(order)
+	return f"{_sale(channel, order)}.{buyer}.{names}"
+
+
+def _names(order: Order) -> str:
+	"""The shop's ids say which products they are. Without one, SKU and barcode do: beside an id they are those that
+	the product has today, not those it was sold by."""
+	return _digest(
+		json.dumps(
+			[
+				(line.product_id, line.variant_id)
+				if line.product_id
+				else (line.variant_id, line.sku, line.barcode, line.kind)
+				for line in order.lines
+			]
+		)
+	)
+
+
+def _is_nameless(line: OrderLine) -> bool:
+	"""Whether a line says of no product: it was typed in by hand, or its product was deleted since it was sold."""
+	named = line.product_id or line.variant_id or line.sku or line.barcode
+	return bool(line.quantity) and not named and line.kind != "gift_card"
 
 
 def _sale(channel: Channel, order: Order) -> str:
@@ -120,7 +184,8 @@ def _sale(channel: Channel, order: Order) -> str:
 
 
 def _digest(text: str) -> str:
-	return hashlib.sha256(text.encode()).hexdigest()
+	"""160 bits: a fingerprint of three is kept in a field of 140 characters."""
+	return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
 def _follow(erp: Erp, channel: Channel, order: Order, entry: Entry, record: Record) -> Outcome:
@@ -131,6 +196,9 @@ def _follow(erp: Erp, channel: Channel, order: Order, entry: Entry, record: Reco
 		source_time=order.updated_at,
 		fingerprint=fingerprint,
 		cancelled=False,
+		shop_total=order.total,
+		currency=order.currency,
+		placed_on=_placed_on(channel, order),
 	)
 	state = erp.get_sales_order(record.document) if record.document else None
 	standing = bool(record.document) and not record.cancelled
@@ -143,10 +211,16 @@ def _follow(erp: Erp, channel: Channel, order: Order, entry: Entry, record: Reco
 			if record.fingerprint == ADOPTED and state and state.status != "Cancelled":
 				_name_rows(erp, channel, order, state.name)
 			erp.save_record(seen)
-			return _outcome(*kept, record, order)
+			reached, message = kept
+			if reached == "Succeeded":
+				message += _given_back(order)
+			if order.refunded and state:
+				# What was given back may have been put back on the shop's shelf: here it is sold until a person says so.
+				erp.push_again(channel.name, state.name)
+			return _outcome(reached, message, record, order)
 		_refuse_if_fixed(record, state, order)
 	try:
-		plan = _plan(erp, channel, order, entry, state)
+		plan = _plan(erp, channel, _with_known_items(erp, channel, order, state), entry, state)
 	except (Rejected, Misconfigured) as error:
 		if not _goods_gone(order) or (state is None and not isinstance(error, NothingToBook)):
 			raise
@@ -159,11 +233,27 @@ def _follow(erp: Erp, channel: Channel, order: Order, entry: Entry, record: Reco
 	verb = "changed" if state else "made"
 	return Outcome(
 		"Succeeded",
-		f"Sales Order {booked.name} {verb}, {written(booked.grand_total, order.currency)}",
+		f"Sales Order {booked.name} {verb}, {written(booked.grand_total, order.currency)}{_given_back(order)}",
 		reference_doctype="Sales Order",
 		reference_name=booked.name,
 		external_number=order.number,
 	)
+
+
+def _with_known_items(erp: Erp, channel: Channel, order: Order, state: SalesOrderState | None) -> Order:
+	"""The order with the items of its Sales Order where the shop does not have the product any more."""
+	if state is None or not any(map(_is_nameless, order.lines)):
+		return order
+	rows = erp.get_deliveries(state.name).lines
+	return order.model_copy(
+		update={"lines": tuple(_with_known_item(channel, line, rows.get(line.id)) for line in order.lines)}
+	)
+
+
+def _with_known_item(channel: Channel, line: OrderLine, row: OrderedLine | None) -> OrderLine:
+	if row is None or not _is_nameless(line) or row.item_code == channel.line_items.custom:
+		return line
+	return line.model_copy(update={"sku": row.item_code, "kind": "product"})
 
 
 def _name_rows(erp: Erp, channel: Channel, order: Order, sales_order: str) -> None:
@@ -197,6 +287,16 @@ def _why_kept(record: Record, state: SalesOrderState | None, fingerprint: str) -
 	if record.fingerprint == ADOPTED:
 		return "Succeeded", "Taken over as it is: the Sales Order follows the shop from the next change on"
 	return "Succeeded", "Nothing to change: the Sales Order says this already"
+
+
+def _given_back(order: Order) -> str:
+	"""What is left for a person to do of money that the Sales Order does not know to be gone."""
+	if not order.refunded:
+		return ""
+	return (
+		f". {written(order.refunded, order.currency)} was given back in the storefront: make the return and the credit "
+		"note by hand until refunds are booked"
+	)
 
 
 def _without_money(gone: str, state: SalesOrderState | None) -> str:
@@ -323,7 +423,8 @@ def _book(
 			f"Totals differ: the storefront says {written(plan.amounts.grand_total, order.currency)} "
 			f"(taxes {written(plan.amounts.total_taxes, order.currency)}), "
 			f"ERPNext makes {written(booked.grand_total, order.currency)} "
-			f"(taxes {written(booked.total_taxes, order.currency)}) of it. Look for Item Tax Templates or Pricing Rules on the items."
+			f"(taxes {written(booked.total_taxes, order.currency)}) of it. Look for Item Tax Templates or Pricing Rules on the items.",
+			document=booked.grand_total,
 		)
 	return booked
 
@@ -340,7 +441,7 @@ def _plan(
 		accepted=entry.accepted_difference,
 		rounding=erp.rounding(),
 	)
-	placed = _local_date(channel, order.placed_at or order.updated_at)
+	placed = _placed_on(channel, order)
 	parties = _parties(erp, channel, order, state)
 	return SalesOrderPlan(
 		channel=channel.name,
@@ -382,7 +483,9 @@ def _parties(erp: Erp, channel: Channel, order: Order, state: SalesOrderState | 
 	)
 
 
-def _local_date(channel: Channel, moment: datetime) -> date:
+def _placed_on(channel: Channel, order: Order) -> date:
+	"""A day of the site."""
+	moment = order.placed_at or order.updated_at
 	return moment.astimezone(ZoneInfo(channel.time_zone)).date()
 
 
@@ -407,9 +510,20 @@ def _refuse_without_items(channel: Channel, missing: Sequence[OrderLine]) -> NoR
 			texts.append(f"No item for {what}{names}. {fix}, then retry.")
 			fieldnames.append(fieldname)
 	fieldname = fieldnames[0]
+	unmapped = [_unmapped(line) for line in missing if line.kind == "product"]
 	if fieldname is None:
-		raise Misconfigured(" ".join(texts), doctype="Item")
-	raise Misconfigured(" ".join(texts), "Channel Settings", channel.name, fieldname)
+		raise ItemsMissing(" ".join(texts), doctype="Item", unmapped=unmapped)
+	raise ItemsMissing(" ".join(texts), "Channel Settings", channel.name, fieldname, unmapped)
+
+
+def _unmapped(line: OrderLine) -> Unmapped:
+	return Unmapped(
+		sku=line.sku,
+		barcode=line.barcode,
+		product_id=line.product_id,
+		variant_id=line.variant_id,
+		name=line.name,
+	)
 
 
 def _add_line_items(
@@ -443,6 +557,9 @@ def _cancel(
 	tombstone = replace(known, version=version, source_time=updated_at, cancelled=True)
 	state = erp.get_sales_order(known.document) if known.document else None
 	if state is None or state.status == "Cancelled":
+		if state:
+			# Cancelled here first: its pieces were sent before the shop put them back, and counted them twice.
+			erp.push_again(channel.name, state.name)
 		erp.save_record(tombstone)
 		message = "Cancelled already" if known.document else "Cancelled before it was seen here: not imported"
 		return _outcome("Succeeded", message, known, number)

@@ -29,8 +29,9 @@ from commerce_bridge.bridge.world import World
 ORDER_CHANGE = "order.changed"
 ORDER_STATUS = "order.status"
 CUSTOMER = "customer.changed"
-#: Of a shipment: what the storefront calls it is known only once it was told.
-NOT_TOLD = {"external_ids", "taken_ids"}
+#: Of a shipment, what does not make it news: what the storefront calls it is known only once it was told, and
+#: whether it is the last of its order may be another document's doing, which is told itself.
+NOT_TOLD = {"external_ids", "taken_ids", "complete"}
 #: A lane is busy although nothing runs in it: a worker outlived its lease. Rare, so the wait is long.
 BUSY = timedelta(seconds=5)
 

@@ -215,7 +215,8 @@ class Record:
 	"""A Channel Record: which external id is which document, and the newest version applied.
 
 	`fingerprint` is a hash of what the storefront said that the document depends on; `cancelled` is the
-	tombstone of an order the storefront cancelled, whether or not it was ever seen here.
+	tombstone of an order the storefront cancelled, whether or not it was ever seen here. An order's total is
+	what the storefront said last; `placed_on` is a day of the site.
 	"""
 
 	channel: str
@@ -227,3 +228,6 @@ class Record:
 	source_time: Any = None  # aware datetime, UTC
 	fingerprint: str | None = None
 	cancelled: bool = False
+	shop_total: Decimal | None = None
+	currency: str | None = None
+	placed_on: date | None = None

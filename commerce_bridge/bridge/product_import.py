@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from commerce_bridge.bridge import walks
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.circuit import call
+from commerce_bridge.bridge.details import Details, Unmapped
 from commerce_bridge.bridge.errors import Conflict, Misconfigured, Retryable
 from commerce_bridge.bridge.model import Product, ProductVariant
 from commerce_bridge.bridge.product_matching import shared_skus, spelling
@@ -227,7 +228,14 @@ def _apply(world: World, channel: Channel, entry: Entry, position: Position, par
 		gone = world.erp.mark_not_exported(channel.name, position.started) if is_end else 0
 		summary = _summary(results, counted if is_end else None)
 		world.journal.finish(
-			entry, Outcome("Succeeded", _of_page(page, results, gone), summary=summary), world.now()
+			entry,
+			Outcome(
+				"Succeeded",
+				_of_page(page, results, gone),
+				summary=summary,
+				details=Details(unmapped=_unmapped(page, results), walk=position.walk),
+			),
+			world.now(),
 		)
 		following = None if is_end else _entry(channel, counted)
 		if not walks.go_on(world, channel.name, "products", entry, following):
@@ -235,6 +243,23 @@ def _apply(world: World, channel: Channel, entry: Entry, position: Position, par
 		finished = world.now() if is_end else None
 		message = _at_end(counted, gone) if is_end else ""
 		world.state.set_progress(channel.name, counted.progress(finished, message))
+
+
+def _unmapped(page: ProductPage, results: Iterable[Linked]) -> tuple[Unmapped, ...]:
+	"""The variants that are of no Item now."""
+	named = {variant.id: (product, variant) for product in page.products for variant in product.variants}
+	left = [(result, *named[result.variant_id]) for result in results if result.item_code is None]
+	return tuple(
+		Unmapped(
+			sku=variant.sku,
+			barcode=variant.barcode,
+			product_id=product.id,
+			variant_id=variant.listed_id,
+			name=" - ".join(filter(None, (product.title, variant.title))),
+			why=result.error,
+		)
+		for result, product, variant in left
+	)
 
 
 def _counted(position: Position, part: Part, results: Sequence[Linked]) -> Position:

@@ -33,7 +33,8 @@ class Listed:
 
 	@property
 	def place(self) -> str:
-		return f"variant {self.variant_id} of product {self.product_id}" if self.variant_id else "a product"
+		product = f"product {self.product_id}" if self.product_id else "a product"
+		return f"variant {self.variant_id} of {product}" if self.variant_id else product
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def match(product: Product, variant: ProductVariant, known: Known, shared: Itera
 
 	:param shared: spellings of SKUs that several variants have
 	"""
-	listed = known.by_ids.get((product.id, variant.id))
+	listed = known.by_ids.get((product.id, variant.listed_id or ""))
 	item = _item_of_sku(variant, known)
 	if listed:
 		return Match("known", listed, listed.item_code, _differs(listed, variant, item))
@@ -101,7 +102,7 @@ def match(product: Product, variant: ProductVariant, known: Known, shared: Itera
 		return Match("left", reason="Several variants of the shop have this SKU: give each its own")
 	listed = known.by_sku.get(spelling(variant.sku)) if variant.sku else None
 	if listed:
-		return _adopted(product, listed)
+		return _adopted(product, variant, listed)
 	if item:
 		return _linked(item, known)
 	return _of_barcode(variant, known)
@@ -118,6 +119,8 @@ def shared_skus(products: Iterable[Product]) -> set[str]:
 
 def left_without_item(product: Product, variant: ProductVariant) -> str:
 	"""Why a variant stays without an Item where none is to be made."""
+	if product.left_out:
+		return product.left_out
 	if product.gift_card:
 		return "Gift cards are no goods: orders use the Gift Card Item of Channel Settings"
 	if not variant.sku and not variant.barcode:
@@ -132,7 +135,7 @@ def gone(product: Product, known: Known) -> list[str]:
 	its variants were linked: one that was made anew takes the listing of the one before."""
 	if product.partial:
 		return []
-	variants = {row.id for row in product.variants}
+	variants = {row.listed_id for row in product.variants}
 	ours = (row for row in known.by_ids.values() if row.product_id == product.id and row.variant_id)
 	return [row.name for row in ours if row.variant_id not in variants and not row.gone]
 
@@ -148,16 +151,21 @@ def _differs(listed: Listed, variant: ProductVariant, item: str | None) -> str |
 	return f"It is listed as Item {listed.item_code}, but its SKU is that of Item {item}: left as it is"
 
 
-def _adopted(product: Product, listed: Listed) -> Match:
+def _adopted(product: Product, variant: ProductVariant, listed: Listed) -> Match:
 	"""A listing with the SKU and no product yet, or whose variant was deleted and made anew, gets these ids."""
-	variants = {row.id for row in product.variants}
+	variants = {row.listed_id for row in product.variants}
 	is_replaced = (
 		listed.product_id == product.id and listed.variant_id not in variants and not product.partial
 	)
-	if not listed.variant_id or listed.gone or is_replaced:
+	if not _is_placed(listed, variant) or listed.gone or is_replaced:
 		return Match("adopt", listed, listed.item_code)
 	reason = f"Its SKU is listed as {listed.place} already, with Item {listed.item_code}"
 	return Match("left", listed, reason=reason)
+
+
+def _is_placed(listed: Listed, variant: ProductVariant) -> bool:
+	"""Whether the listing is something of the shop already; a product without a variant id may wait for one."""
+	return bool(listed.variant_id or (variant.is_product and listed.product_id))
 
 
 def _linked(item: str, known: Known) -> Match:
@@ -171,9 +179,9 @@ def _of_barcode(variant: ProductVariant, known: Known) -> Match:
 	if item is None:
 		return Match("missing")
 	listed = known.by_item.get(item)
-	if listed and listed.variant_id and not listed.gone:
+	if listed and _is_placed(listed, variant) and not listed.gone:
 		reason = f"Its barcode {variant.barcode} is that of Item {item}, which is listed as {listed.place}"
 		return Match("left", reason=reason)
-	if listed and (listed.gone or not listed.variant_id):
+	if listed:
 		return Match("adopt", listed, item)
 	return _linked(item, known)

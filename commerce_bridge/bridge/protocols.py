@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 from commerce_bridge.bridge.adoption import UnnamedRow
 from commerce_bridge.bridge.channel import Channel, Credentials
 from commerce_bridge.bridge.clock import Now
+from commerce_bridge.bridge.details import Details
 from commerce_bridge.bridge.model import (
 	Address,
 	Customer,
@@ -162,6 +163,49 @@ class Check:
 	severity: Literal["error", "warning"] = "error"
 	doctype: str | None = None
 	document: str | None = None
+	unreachable: bool = (
+		False  # the storefront does not answer now: what is wrong with the set-up is not known
+	)
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedTax:
+	"""A tax of the shop as its orders name it. `rate` is in percent; `example` says where it was met."""
+
+	title: str | None
+	code: str | None = None
+	rate: Decimal | None = None
+	example: str = ""
+	covered: bool = False  # by a row of the channel that stands for all
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedShipping:
+	"""A shipping method of the shop as its orders name it."""
+
+	code: str | None
+	title: str | None
+	example: str = ""
+	covered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedLocation:
+	"""A place the shop keeps stock at."""
+
+	id: str
+	name: str
+	example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+	"""What of a shop the tables of a channel may have a row for. `notes` say, in words, what could not be read."""
+
+	taxes: tuple[SuggestedTax, ...] = ()
+	shipping: tuple[SuggestedShipping, ...] = ()
+	locations: tuple[SuggestedLocation, ...] = ()
+	notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +244,8 @@ class Memory(Protocol):
 		...
 
 	def get_facts(self, channel: str) -> dict[str, str]:
-		"""What was found out about the shop, by name. Names of people's words ("WooCommerce", "Tracking") are
-		shown on the channel's form; no secret is among them."""
+		"""What was found out about the shop, by name. Those whose name begins with a capital ("WooCommerce",
+		"Tracking") are shown on the channel's form; no secret is among them."""
 		...
 
 	def save_facts(self, channel: str, facts: Mapping[str, str]) -> None:
@@ -335,6 +379,10 @@ class Connector(Protocol):
 		once for each title. Empty where there is nothing."""
 		...
 
+	def suggestions(self) -> Suggestions | None:
+		"""Taxes, shipping methods and locations of the shop, each once; None where it cannot be asked for them."""
+		...
+
 	def register_webhooks(self, callback_url: str) -> str | None:
 		"""Tells the platform where to post; where it cannot be told, what a person has to do there."""
 		...
@@ -430,6 +478,7 @@ class Outcome:
 	external_number: str | None = None  # known once the payload was parsed
 	payload: str | None = None  # replaces the payload: what is left to do (outbound batches)
 	summary: str | None = None  # of request and response, masked
+	details: Details | None = None  # kept while an entry is retrying, else written by every attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -510,7 +559,9 @@ class Journal(Protocol):
 	) -> int:
 		"""Skips the inbound entries of these topics about this order that failed, and hold nothing newer than what
 		this entry brought: another order state, older than `updated_at`; or one of that very moment (storefronts
-		count seconds) that was recorded by `seen`, or has the same payload. Part of the caller's transaction.
+		count seconds) that was recorded by `seen`, or has the same payload. Those of that very moment, recorded by
+		`seen`, that a worker left or that wait to be tried again are skipped too: they would bring back what was
+		before. Part of the caller's transaction.
 
 		:param seen: until when the state that was applied is known to hold everything; None where a version says it
 		:return: how many
@@ -953,6 +1004,10 @@ class Erp(Protocol):
 	def forget_pushed(self, channel: str, sales_order: str) -> None:
 		"""Makes the last push of the order's listings unknown: the shop counts its own sales and cancellations,
 		so that the same number as before is to be sent all the same."""
+		...
+
+	def push_again(self, channel: str, sales_order: str) -> None:
+		"""The same, of an order that nothing changes here any more: its items' levels are sent once more by themselves."""
 		...
 
 	def save_push_errors(self, channel: str, kind: Kind, errors: Mapping[str, str]) -> None:

@@ -32,11 +32,17 @@ def loads(raw: bytes) -> dict[str, Any]:
 	:return: numbers with a fraction or an exponent are `Decimal`; NUL characters are taken out of strings
 	:raises BadRequest: with a short reason that quotes nothing of the input
 	"""
+	value = load_value(raw)
+	if not isinstance(value, dict):
+		raise BadRequest("the body is not a JSON object")
+	return value
+
+
+def load_value(raw: bytes) -> Any:
+	"""Like `loads`, of any JSON value: a list, for one."""
 	text = text_of(raw)
 	_check_depth(raw)
 	value = _parse(text)
-	if not isinstance(value, dict):
-		raise BadRequest("the body is not a JSON object")
 	if _ESCAPED_SURROGATE.search(text):
 		_check_encodable(value)
 	return value

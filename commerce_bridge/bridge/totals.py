@@ -124,7 +124,10 @@ class _Scale:
 			raise Rejected(f"{what} is too large to be booked")
 		whole = int(amount.scaleb(self.decimals))
 		if Decimal(whole).scaleb(-self.decimals) != amount:
-			raise Rejected(f"{what} is {amount}, but the currency has {self.decimals} decimals")
+			raise Rejected(
+				f"{what} is {amount}, but the currency has {self.decimals} decimals. Set the storefront to "
+				"count in whole minor units, and change the order there; or book it by hand and skip this entry"
+			)
 		return whole * self.step
 
 	def decimal(self, units: int) -> Decimal:
@@ -463,6 +466,7 @@ def _rounding_row(
 			f"discounts and taxes sum to {written(document, order.currency)} "
 			f"(difference {written(amount, order.currency)}).",
 			difference=amount,
+			document=document,
 		)
 	if not channel.rounding_account:
 		raise Misconfigured(

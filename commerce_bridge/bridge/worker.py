@@ -44,9 +44,9 @@ def work_on(world: World, entry: Entry) -> None:
 	except Retryable as error:
 		_settle(world, entry, _retry_or_fail(world, entry, error))
 	except Rejected as error:
-		_settle(world, entry, Outcome("Failed", str(error), "Rejected"))
+		_settle(world, entry, Outcome("Failed", str(error), "Rejected", details=error.details))
 	except Misconfigured as error:
-		_settle(world, entry, Outcome("Failed", str(error), "Misconfigured"))
+		_settle(world, entry, Outcome("Failed", str(error), "Misconfigured", details=error.details))
 	except Exception as error:
 		_settle(world, entry, _unexpected(error))
 

@@ -16,6 +16,7 @@ from commerce_bridge.bridge.protocols import Connector, ConnectorFactory, Surrou
 _factories: dict[str, str] = {
 	"custom": "commerce_bridge.connectors.custom.connector.CustomConnector",
 	"shopify": "commerce_bridge.connectors.shopify.connector.ShopifyConnector",
+	"woocommerce": "commerce_bridge.connectors.woocommerce.connector.WooCommerceConnector",
 }
 
 
@@ -48,8 +49,9 @@ def settings_problems(
 
 	A connector says it by a static method of this name, without the platform.
 
-	:param settings: by the fieldnames of Channel Settings: store_url, api_version, authentication
-	:param given: fieldnames of the credentials that are filled in
+	:param settings: by the fieldnames of Channel Settings: store_url, api_version, authentication, and the statuses
+		order_statuses (one per line), shipped_status, partly_shipped_status
+	:param given: fieldnames of the credentials that are filled in; "token" where the shop gave one
 	:return: (fieldname, what is wrong with it, in words); nothing for a platform that is not there
 	"""
 	check = _trait(platform, "settings_problems")
@@ -60,6 +62,24 @@ def signs_with_api_secret(platform: str) -> bool:
 	"""Whether the platform signs its webhooks with the API secret, so that one that was replaced has to be
 	accepted for a while. A connector says so by the class attribute `api_secret_signs`."""
 	return bool(_trait(platform, "api_secret_signs"))
+
+
+def default_statuses(platform: str) -> tuple[str, ...]:
+	"""Statuses of the orders that are taken where the channel names none; empty: all. A connector says them by the
+	class attribute of this name."""
+	return tuple(_trait(platform, "default_statuses") or ())
+
+
+def sets_webhook_secret(platform: str) -> bool:
+	"""Whether `register_webhooks` tells the shop the secret to sign with, so that nobody has to enter it there. A
+	connector says so by the class attribute of this name."""
+	return bool(_trait(platform, "sets_webhook_secret"))
+
+
+def posts_keys(platform: str) -> bool:
+	"""Whether the shop posts its keys once a person has agreed, instead of sending them with that person's browser.
+	A connector says so by the class attribute of this name."""
+	return bool(_trait(platform, "posts_keys"))
 
 
 def _trait(platform: str, name: str) -> Any:

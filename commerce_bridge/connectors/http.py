@@ -23,7 +23,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import certifi
 
-from commerce_bridge.bridge.errors import Misconfigured, Retryable
+from commerce_bridge.bridge.errors import AnswerTooLarge, Misconfigured, Retryable
 from commerce_bridge.bridge.protocols import HttpResponse, Limits
 
 #: Of an answer, on the wire and unpacked.
@@ -286,5 +286,5 @@ def _unpacked(content: bytes, headers: Mapping[str, str], cap: int, host: str) -
 	return unpacked
 
 
-def _too_large(host: str, cap: int) -> Retryable:
-	return Retryable(f"{host} answered with more than {cap} bytes")
+def _too_large(host: str, cap: int) -> AnswerTooLarge:
+	return AnswerTooLarge(f"{host} answered with more than {cap} bytes")

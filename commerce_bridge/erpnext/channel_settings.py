@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,9 @@ from frappe.utils import cstr, escape_html, get_system_timezone
 from frappe.utils.password import get_decrypted_password
 
 from commerce_bridge import connectors
+from commerce_bridge.bridge import signatures
 from commerce_bridge.bridge.channel import (
+	BundleRows,
 	CatalogField,
 	CatalogPolicy,
 	Channel,
@@ -32,6 +34,8 @@ from commerce_bridge.bridge.channel import (
 	LineItems,
 	OrderPolicy,
 	Ownership,
+	RowMap,
+	ShippedPolicy,
 	ShippingMap,
 	StockPolicy,
 	TaxMap,
@@ -50,6 +54,8 @@ KEEP_SECONDS = 60
 OVERLAP = timedelta(days=1)
 #: A token was given to these credentials, for this shop.
 TOKEN_OF = ("store_url", "authentication", "api_key", "platform")
+#: What was found out about the shop is of this one.
+FACTS_OF = ("store_url", "platform")
 SECRETS = ("api_secret", "access_token", "webhook_secret", "previous_webhook_secret")
 
 
@@ -186,6 +192,12 @@ def _keep(what: str, read: Callable[[], Any]) -> Any:
 	return value
 
 
+def register_platforms() -> None:
+	"""Other apps name their connectors in a hook: what is asked of a platform by its name is asked of theirs too."""
+	for platform, paths in (frappe.get_hooks("commerce_bridge_connectors") or {}).items():
+		connectors.register(platform, paths[-1] if isinstance(paths, list) else paths)
+
+
 # --- the site a channel belongs to -----------------------------------------------------------------------
 
 
@@ -259,14 +271,40 @@ def credentials(name: str) -> Credentials:
 	)
 
 
+def credentials_of(doc: Any) -> Credentials:
+	"""Secrets of a document that is being saved: those just entered, else those kept under its name."""
+	given = {field: _entered(doc, field) for field in SECRETS}
+	return Credentials(
+		webhook_secrets=tuple(filter(None, (given["webhook_secret"],))),
+		api_key=doc.api_key,
+		api_secret=given["api_secret"],
+		access_token=given["access_token"],
+	)
+
+
+def _entered(doc: Any, field: str) -> str | None:
+	value = doc.get(field)
+	if value and doc.is_dummy_password(value):
+		return get_decrypted_password(DOCTYPE, doc.name, field, raise_exception=False)
+	return value or None
+
+
 def given_credentials(doc: Any) -> set[str]:
-	"""Fieldnames of the credentials that are filled in."""
-	return {field for field in ("api_key", *SECRETS) if doc.get(field)}
+	"""Fieldnames of the credentials that are filled in; "token" where the shop gave one."""
+	given = {field for field in ("api_key", *SECRETS) if doc.get(field)}
+	return given | {"token"} if channel_state.get_token(doc.name) else given
+
+
+def new_webhook_secret(platform: str) -> str:
+	"""In the form of Standard Webhooks; letters and digits alone where the storefront is told of it: some take other
+	characters for something else."""
+	return secrets.token_hex(32) if connectors.sets_webhook_secret(platform) else signatures.new_secret()
 
 
 def follow_credentials(doc: Any) -> None:
 	"""Called while settings are validated, before Frappe puts secrets away: a token that was given to other
-	credentials is dropped, and an API secret with which the platform signs stays valid for a day."""
+	credentials is dropped, so is what was found out about another shop, and an API secret with which the platform
+	signs stays valid for a day."""
 	before = doc.get_doc_before_save()
 	if not before:
 		return
@@ -274,8 +312,14 @@ def follow_credentials(doc: Any) -> None:
 	if replaced and connectors.signs_with_api_secret(doc.platform):
 		doc.previous_webhook_secret = replaced
 		doc.previous_secret_expires = to_site(utc_now() + OVERLAP)
-	if replaced or any(cstr(doc.get(field)) != cstr(before.get(field)) for field in TOKEN_OF):
+	if replaced or _differs(doc, before, TOKEN_OF):
 		channel_state.forget_token(doc.name)
+	if _differs(doc, before, FACTS_OF):
+		channel_state.forget_facts(doc.name)
+
+
+def _differs(doc: Any, before: Any, fieldnames: Sequence[str]) -> bool:
+	return any(cstr(doc.get(fieldname)) != cstr(before.get(fieldname)) for fieldname in fieldnames)
 
 
 def _replaced_api_secret(doc: Any) -> str | None:
@@ -298,7 +342,7 @@ def _read(name: str) -> Loaded:
 		channel=channel_of(doc),
 		secrets={**passwords, "api_key": doc.api_key},
 		previous_until=from_site(doc.previous_secret_expires),
-		allowed_ips=_lines(doc.allowed_ips),
+		allowed_ips=lines_of(doc.allowed_ips),
 	)
 
 
@@ -343,6 +387,9 @@ def channel_of(doc: Any) -> Channel:
 			order_status=doc.send_order_status or "Nothing", customers=doc.send_customers or "Nothing"
 		),
 		orders=_order_policy(doc),
+		shipped=ShippedPolicy(whole=cstr(doc.shipped_status), part=cstr(doc.partly_shipped_status)),
+		bundle_rows=_bundle_rows(doc),
+		tax_id_keys=lines_of(doc.tax_id_keys),
 		notify_customer=bool(doc.notify_customer),
 		line_items=LineItems(custom=doc.custom_line_item or None, gift_card=doc.gift_card_item or None),
 		fee_item=doc.fee_item or None,
@@ -361,7 +408,8 @@ def _rate(text: Any) -> Decimal | None:
 	return Decimal(str(text)) if text not in (None, "") else None
 
 
-def _lines(text: str | None) -> tuple[str, ...]:
+def lines_of(text: str | None) -> tuple[str, ...]:
+	"""Of a field with one value per line, what is not blank."""
 	return tuple(line.strip() for line in cstr(text).splitlines() if line.strip())
 
 
@@ -426,14 +474,24 @@ def _catalog_policy(doc: Any) -> CatalogPolicy:
 	)
 
 
+def _bundle_rows(doc: Any) -> BundleRows:
+	halves = (line.partition("=") for line in lines_of(doc.bundle_keys))
+	return BundleRows(
+		book=doc.bundle_rows or "Every Row",
+		keys=tuple(RowMap(part=part.strip(), container=container.strip()) for part, _, container in halves),
+	)
+
+
 def _order_policy(doc: Any) -> OrderPolicy:
+	register_platforms()
 	return OrderPolicy(
 		submit=doc.order_docstatus != "Draft",
-		statuses=_lines(doc.order_statuses),
+		statuses=lines_of(doc.order_statuses) or connectors.default_statuses(doc.platform),
 		from_date=from_site(doc.orders_from),
 		afterwards=doc.afterwards or "Nothing",
 		send_local_changes=bool(doc.send_local_changes),
 		test_orders=bool(doc.test_orders),
+		renewals=bool(doc.import_renewals),
 		fulfilled_in_shop=doc.fulfilled_in_shop or "Draft Delivery Note",
 		numbering="In its own transaction" if doc.own_numbering else "In the order's transaction",
 	)

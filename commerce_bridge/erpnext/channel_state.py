@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -89,6 +90,22 @@ def forget_token(channel: str) -> None:
 	sql.execute(
 		"UPDATE `tabChannel State` SET token = NULL, token_expires = NULL WHERE name = %s", (channel,)
 	)
+
+
+def get_facts(channel: str) -> dict[str, str]:
+	"""What was found out about the shop, by name."""
+	return _json(channel, "facts")
+
+
+def save_facts(channel: str, facts: Mapping[str, str]) -> None:
+	"""Takes the place of what was kept; committed."""
+	_write_json(channel, "facts", dict(facts))
+	frappe.db.commit()  # nosemgrep: other workers must use them at once
+
+
+def forget_facts(channel: str) -> None:
+	"""Drops them as part of the caller's transaction: they are another shop's."""
+	sql.execute("UPDATE `tabChannel State` SET facts = NULL WHERE name = %s", (channel,))
 
 
 def get_progress(channel: str) -> list[Progress]:

@@ -244,6 +244,9 @@ class FrappeErp:
 	def forget_pushed(self, channel: str, name: str) -> None:
 		channel_listing.forget_pushed(channel, name)
 
+	def push_again(self, channel: str, name: str) -> None:
+		channel_listing.push_again(channel, name)
+
 	def save_push_errors(self, channel: str, kind: Kind, errors: Mapping[str, str]) -> None:
 		channel_listing.save_errors(channel, kind, errors)
 
@@ -290,6 +293,12 @@ class FrappeChannelState:
 
 	def save_token(self, channel: str, token: Token | None) -> None:
 		channel_state.save_token(channel, token)
+
+	def get_facts(self, channel: str) -> dict[str, str]:
+		return channel_state.get_facts(channel)
+
+	def save_facts(self, channel: str, facts: Mapping[str, str]) -> None:
+		channel_state.save_facts(channel, facts)
 
 	def pause(self, channel: str, reason: str) -> None:
 		channel_settings.pause(channel, reason)

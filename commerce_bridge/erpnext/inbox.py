@@ -20,20 +20,23 @@ from commerce_bridge.erpnext.errors import translated
 from commerce_bridge.erpnext.sync_log import FrappeJournal
 from commerce_bridge.permissions import may_call
 
-METHOD = "commerce_bridge.api.webhook"
-PATHS = frozenset(f"{prefix}/method/{METHOD}" for prefix in ("/api", "/api/v1", "/api/v2"))
+#: What shops post to: signed bytes, and keys.
+METHODS = ("commerce_bridge.api.webhook", "commerce_bridge.api.authorised_keys")
+PATHS = frozenset(
+	f"{prefix}/method/{method}" for prefix in ("/api", "/api/v1", "/api/v2") for method in METHODS
+)
 NOT_READY = Answer(503, {"error": "the channel is not set up"}, {"retry-after": "300"})
 KEEP_COUNTS_SECONDS = 2 * 24 * 3600
 
 
-def is_webhook() -> bool:
+def is_posted_by_shop() -> bool:
 	return frappe.request.path.rstrip("/") in PATHS
 
 
 def clear_form() -> None:
 	"""Frappe has read the body as arguments: its key `cmd` would choose another method, and its logs would keep
 	it. The query string stays in `frappe.request.args`."""
-	if is_webhook():
+	if is_posted_by_shop():
 		frappe.local.form_dict = frappe._dict()
 
 

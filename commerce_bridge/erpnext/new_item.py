@@ -85,11 +85,18 @@ class Maker:
 
 	def _values(self, product: Product) -> dict[str, Any]:
 		return {
-			"item_group": require_item_group(self.channel),
+			"item_group": self._item_group(product.product_type),
 			"stock_uom": self.stock_uom,
 			"description": html.clean(product.description, DESCRIPTION_LIMIT) or None,
 			"brand": self._brand(product.brand),
 		}
+
+	def _item_group(self, category: str | None) -> str:
+		"""The group that is named like the product's category in the shop, where Items may be in it; else the channel's."""
+		chosen = require_item_group(self.channel)
+		if category and frappe.db.get_value("Item Group", category, "is_group", cache=True) == 0:
+			return category
+		return chosen
 
 	def _as_variant(self, doc: Any, product: Product, variant: ProductVariant) -> None:
 		template = frappe.get_cached_doc("Item", self._template(product))

@@ -122,7 +122,7 @@ def _page(channel: Channel, products: Sequence[Product], create: bool, overwrite
 		maker.prepare(
 			product
 			for product in products
-			if not product.gift_card
+			if not (product.gift_card or product.left_out)
 			and any(match(product, row, known, shared).action == "missing" for row in product.variants)
 		)
 	return Page(channel, create, overwrite, known, shared, maker)
@@ -204,7 +204,7 @@ def _known(channel: Channel, products: Sequence[Product]) -> Known:
 
 def _save_shown(known: Known, products: Iterable[Product]) -> None:
 	"""Keeps on the listings that the shop has their products, whatever else becomes of them."""
-	ids = ((product.id, row.id) for product in products for row in product.variants)
+	ids = ((product.id, row.listed_id or "") for product in products for row in product.variants)
 	names = tuple(known.by_ids[pair].name for pair in ids if pair in known.by_ids)
 	if names:
 		sql.execute(f"UPDATE `tab{DOCTYPE}` SET shown_at = %s WHERE name IN %s", (to_site(utc_now()), names))
@@ -246,7 +246,7 @@ def _link_variant(page: Page, product: Product, variant: ProductVariant) -> Link
 
 
 def _make(page: Page, product: Product, variant: ProductVariant) -> Linked:
-	if not page.create or product.gift_card:
+	if not page.create or product.gift_card or product.left_out:
 		return Linked(variant.id, variant.sku, error=left_without_item(product, variant))
 	made: list[tuple[str, str | None]] = []
 	templates = dict(page.maker.templates)
@@ -271,17 +271,19 @@ def _list(page: Page, product: Product, variant: ProductVariant, item_code: str)
 		"item_code": item_code,
 		"sku": sku,
 		"product_id": product.id,
-		"variant_id": variant.id,
+		"variant_id": variant.listed_id,
 		"stock_id": variant.stock_id,
 		"publication": "Published"
 		if product.published or not page.channel.catalog.push_listings
 		else "Paused",
-		"listing_key": listing_key(page.channel.name, product.id, variant.id, sku),
+		"listing_key": listing_key(page.channel.name, product.id, variant.listed_id, sku),
 		"shown_at": to_site(utc_now()),
 		**dict.fromkeys(channel_listing.CHANGED.values(), stamp),
 	}
 	page.rows.append(row)
-	page.known.add_listing(Listed(row["name"], item_code, sku, product.id, variant.id, variant.stock_id))
+	page.known.add_listing(
+		Listed(row["name"], item_code, sku, product.id, variant.listed_id, variant.stock_id)
+	)
 
 
 def _keep_ids(page: Page, product: Product, variant: ProductVariant, found: Match) -> None:
@@ -289,19 +291,19 @@ def _keep_ids(page: Page, product: Product, variant: ProductVariant, found: Matc
 	listed = found.listing
 	assert listed
 	stock_id = variant.stock_id or listed.stock_id
-	kept = replace(listed, product_id=product.id, variant_id=variant.id, stock_id=stock_id, gone=False)
+	kept = replace(listed, product_id=product.id, variant_id=variant.listed_id, stock_id=stock_id, gone=False)
 	if kept == listed:
 		return
 	sql.execute(
 		f"""UPDATE `tab{DOCTYPE}` SET product_id = %s, variant_id = %s, stock_id = %s, listing_key = %s,
 			shown_at = %s, listing_error = {"NULL" if listed.gone else "listing_error"} WHERE name = %s""",
 		(
-			*(product.id, variant.id, stock_id),
-			listing_key(page.channel.name, product.id, variant.id, listed.sku),
+			*(product.id, variant.listed_id, stock_id),
+			listing_key(page.channel.name, product.id, variant.listed_id, listed.sku),
 			*(to_site(utc_now()), listed.name),
 		),
 	)
-	if listed.variant_id != variant.id or listed.product_id != product.id:
+	if listed.variant_id != variant.listed_id or listed.product_id != product.id:
 		page.known.by_ids.pop((listed.product_id or "", listed.variant_id or ""), None)
 		_forget_pushed(listed.name)
 	if found.action == "adopt" or listed.gone:

@@ -45,6 +45,19 @@ RETURNED = """SELECT item.dn_detail, SUM(-item.qty) FROM `tabDelivery Note` back
 		JOIN `tabSales Invoice Item` item ON item.parent = back.name
 		WHERE back.return_against IN %(invoices)s AND back.is_return = 1 AND back.docstatus = 1
 			AND back.update_stock = 1 GROUP BY item.sales_invoice_item"""
+#: Orders of which something is left to be sent. What came back was sent.
+UNSENT = """SELECT DISTINCT standing.cb_channel, standing.cb_external_id FROM `tabSales Order` named
+	JOIN `tabSales Order` standing ON standing.cb_external_id = named.cb_external_id
+		AND standing.cb_channel = named.cb_channel AND standing.docstatus < 2
+	JOIN `tabSales Order Item` ordered ON ordered.parent = standing.name
+	WHERE named.name IN %s AND COALESCE(ordered.cb_line_id, '') != '' AND ordered.qty - 0.000001 >
+		COALESCE((SELECT SUM(item.qty) FROM `tabDelivery Note Item` item
+			JOIN `tabDelivery Note` sent ON sent.name = item.parent
+			WHERE item.so_detail = ordered.name AND sent.docstatus = 1 AND sent.is_return = 0), 0)
+		+ COALESCE((SELECT SUM(item.qty) FROM `tabSales Invoice Item` item
+			JOIN `tabSales Invoice` sent ON sent.name = item.parent
+			WHERE item.so_detail = ordered.name AND sent.docstatus = 1 AND sent.is_return = 0
+				AND sent.update_stock = 1), 0)"""
 SHIPMENTS = """SELECT covered.delivery_note, carrier, service_provider, awb_number, tracking_url, tracking_status
 	FROM `tabShipment Delivery Note` covered JOIN `tabShipment` shipment ON shipment.name = covered.parent
 	WHERE covered.delivery_note IN %s AND shipment.docstatus = 1 ORDER BY shipment.creation, shipment.name"""
@@ -80,6 +93,7 @@ class Around:
 	"""What other tables say of some documents, read at once for all of them."""
 
 	orders: dict[str, Order] = field(default_factory=dict)
+	unsent: set[tuple[str, str]] = field(default_factory=set)  # channels and ids of orders
 	serials: dict[str, list[str]] = field(default_factory=dict)  # by bundle
 	returned: dict[str, Decimal] = field(default_factory=dict)  # by row
 	shipments: dict[str, list[Any]] = field(default_factory=dict)  # by Delivery Note
@@ -148,7 +162,8 @@ def of_document(doc: Any, around: Around | None = None) -> dict[Order, Shipment]
 	for order, rows in parts.items():
 		name = doc.name if len(parts) == 1 else f"{doc.name}:{order.id}"
 		lines = tuple(_line(row, serials, around.returned) for row in rows)
-		shipments[order] = _shipment(doc, order, name, lines, tracking, around)
+		shipment = _shipment(doc, order, name, lines, tracking, around)
+		shipments[order] = shipment.model_copy(update={"complete": _is_complete(doc, order, rows, around)})
 	return shipments
 
 
@@ -222,6 +237,7 @@ def _around(docs: Sequence[Any]) -> Around:
 	)
 	for name, *values in frappe.db.sql(ORDERS, (orders,)) if orders else ():
 		around.orders[name] = Order(*values)
+	around.unsent = set(frappe.db.sql(UNSENT, (orders,))) if orders else set()
 	bundles = tuple({row.serial_and_batch_bundle for doc in docs for _name, row in _moved(doc)} - {None, ""})
 	for parent, serial in frappe.db.sql(SERIALS, (bundles,)) if bundles else ():
 		around.serials.setdefault(parent, []).append(serial)
@@ -272,6 +288,12 @@ def _shipment(
 		delivered_at=from_site(doc.get("cb_delivered_at")) if tracking.status == "delivered" else None,
 		cancelled=doc.docstatus == CANCELLED,
 	)
+
+
+def _is_complete(doc: Any, order: Order, rows: list[Any], around: Around) -> bool:
+	"""Whether nothing is left to be sent of the order. Where a row names no Sales Order, nobody knows."""
+	known = all(row.get(ORDER_FIELD[doc.doctype]) in around.orders for row in rows)
+	return doc.docstatus != CANCELLED and known and (order.channel, order.id) not in around.unsent
 
 
 def _line(row: Any, serials: dict[str, tuple[str, ...]], returned: dict[str, Decimal]) -> ShipmentLine:

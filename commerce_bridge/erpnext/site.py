@@ -16,7 +16,7 @@ from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.protocols import Connector, Surroundings, Transport
 from commerce_bridge.bridge.world import World
 from commerce_bridge.connectors.http import GuardedTransport
-from commerce_bridge.erpnext import stock_change, wake
+from commerce_bridge.erpnext import channel_settings, stock_change, wake
 from commerce_bridge.erpnext.erp import FrappeChannelState, FrappeErp
 from commerce_bridge.erpnext.sync_log import FrappeJournal
 
@@ -41,8 +41,7 @@ def world() -> World:
 
 def connect(channel: Channel, credentials: Credentials, unit: str = "") -> Connector:
 	"""The connector of a channel; platforms of other apps are registered by the hook."""
-	for platform, paths in (frappe.get_hooks("commerce_bridge_connectors") or {}).items():
-		connectors.register(platform, paths[-1] if isinstance(paths, list) else paths)
+	channel_settings.register_platforms()
 	return connectors.build(channel, credentials, surroundings(unit))
 
 

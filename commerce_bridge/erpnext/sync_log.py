@@ -116,22 +116,25 @@ class FrappeJournal:
 	) -> int:
 		"""See `Journal.settle`. Looked for without locks, changed by primary key: a locking range read would hold up
 		the webhooks that insert into the same index."""
-		failed = frappe.db.sql(
-			"""SELECT name FROM `tabSync Log` WHERE external_id = %s AND channel = %s AND state = 'Failed'
-				AND direction = 'Inbound' AND topic IN %s AND (source_time < %s OR (source_time = %s
-				AND (creation <= %s OR BINARY payload = %s)))""",
+		moment, until = to_site(updated_at), to_site(seen)
+		settled = frappe.db.sql(
+			"""SELECT name FROM `tabSync Log` WHERE external_id = %s AND channel = %s AND name != %s
+				AND direction = 'Inbound' AND topic IN %s AND ((state = 'Failed' AND (source_time < %s
+				OR (source_time = %s AND (creation <= %s OR BINARY payload = %s))))
+				OR (state IN ('Retrying', 'Running') AND source_time = %s AND creation <= %s))""",
 			(
-				*(_cut(external_id), entry.channel, tuple(topics)),
-				*(to_site(updated_at), to_site(updated_at), to_site(seen), entry.payload),
+				*(_cut(external_id), entry.channel, entry.name, tuple(topics)),
+				*(moment, moment, until, entry.payload, moment, until),
 			),
 			pluck=True,
 		)
-		if not failed:
+		if not settled:
 			return 0
 		return sql.execute(
 			"""UPDATE `tabSync Log` FORCE INDEX (PRIMARY) SET state = 'Skipped', message = %s, error_class = '',
-				traceback = NULL, next_attempt_at = NULL, modified = %s WHERE name IN %s AND state = 'Failed'""",
-			(message, now_datetime(), tuple(sorted(failed))),
+				traceback = NULL, next_attempt_at = NULL, lease_token = NULL, lease_expires_at = NULL, modified = %s
+				WHERE name IN %s AND state IN ('Failed', 'Retrying', 'Running')""",
+			(message, now_datetime(), tuple(sorted(settled))),
 		)
 
 	def merge_queued(self, channel: str, topic: str, items: Sequence[str], limit: int) -> bool:
@@ -272,7 +275,7 @@ BLANK = """UPDATE `tabSync Log` SET
 	payload = IF(direction = 'Inbound' OR reference_doctype = 'Customer', NULL, payload),
 	next_attempt_at = IF({left}, NULL, next_attempt_at), lease_token = IF({left}, NULL, lease_token),
 	lease_expires_at = IF({left}, NULL, lease_expires_at), error_class = IF({left}, '', error_class),
-	message = %(erased)s, summary = NULL, traceback = NULL, to_count = 0, modified = %(now)s,
+	message = %(erased)s, summary = NULL, traceback = NULL, details = NULL, to_count = 0, modified = %(now)s,
 	state = IF({left}, 'Skipped', state)
 	WHERE name IN %(names)s""".format(
 	left="state IN %(unfinished)s AND (direction = 'Inbound' OR reference_doctype = 'Customer')"
@@ -420,6 +423,8 @@ def _outcome_columns(outcome: Outcome, now: datetime) -> dict[str, Any]:
 	}
 	optional = ("reference_doctype", "reference_name", "external_number", "payload", "summary")
 	given = {column: getattr(outcome, column) for column in optional}
+	if outcome.state != "Retrying":
+		changes["details"] = outcome.details.as_text() if outcome.details else None
 	return changes | {column: value for column, value in given.items() if value is not None}
 
 

@@ -303,9 +303,20 @@ class TestWebhooksAreKeptUp(ShopCase):
 		self.checked(return_value=True)
 		self.assertEqual(self.follows(), 0)
 
-	def test_it_runs_each_day(self) -> None:
+	def test_one_entry_is_enough_for_a_shop_that_is_away(self) -> None:
+		for _hour in range(3):
+			self.checked(side_effect=Retryable("no answer"))
+		self.assertEqual(self.follows(), 1)
+		frappe.db.set_value("Sync Log", {"topic": FOLLOW, "channel": SHOP}, "state", "Failed")
+		frappe.db.commit()
+		self.checked(return_value=True)
+		self.assertEqual(self.follows(), 2)
+
+	def test_it_runs_each_hour_and_warnings_each_day(self) -> None:
 		jobs = frappe.get_hooks("scheduler_events")["cron"]
-		[schedule] = [
-			cron for cron, methods in jobs.items() if "commerce_bridge.tasks.check_webhooks" in methods
-		]
-		self.assertEqual(schedule.split()[2:], ["*", "*", "*"])
+		for method, wanted in (("check_webhooks", ["*"] * 4), ("tell_warnings", ["1", *["*"] * 3])):
+			[schedule] = [
+				cron for cron, methods in jobs.items() if f"commerce_bridge.tasks.{method}" in methods
+			]
+			self.assertEqual(schedule.split()[1:], wanted)
+			self.assertRegex(schedule.split()[0], r"^\d+$")

@@ -141,6 +141,45 @@ class TestMaking(ImportCase):
 			("CBI-PHONE", "CBI-PHONE", "1", "911", "Published"),
 		)
 
+	def test_products_that_have_no_variant_id(self) -> None:
+		"""Each is listed as itself: with or without a SKU, with its own price, and again without any change."""
+		products = [
+			Product(
+				id=str(number),
+				title="CBI Tea",
+				currency=self.fixture.currency,
+				variants=(
+					ProductVariant(
+						id=str(number), sku=sku, price=Decimal(number), is_product=True, barcode=barcode
+					),
+				),
+			)
+			for number, sku, barcode in ((1, None, None), (2, "CBI-TEA", EAN), (3, None, None))
+		]
+		for made in ("Item", "Nothing"):
+			results = self.link(*products, prices=True)
+			self.assertEqual([row.made for row in results.values()], [made] * 3)
+		codes = (f"{SHOP}-1", "CBI-TEA", f"{SHOP}-3")
+		for number, code in enumerate(codes, start=1):
+			rows = frappe.get_all(
+				"Channel Listing", {"channel": SHOP, "item_code": code}, ["product_id", "variant_id"]
+			)
+			self.assertEqual(
+				[(row.product_id, row.variant_id or None) for row in rows], [(str(number), None)]
+			)
+			self.assertEqual(self.price(code), Decimal(number))
+		scanned = ProductVariant(id="4", sku="CBI-OTHER", barcode=EAN, is_product=True)
+		[left] = self.link(Product(id="4", title="CBI Other", variants=(scanned,))).values()
+		self.assertIn("listed as product 2", left.error)
+
+	def test_what_is_no_goods_is_told_of(self) -> None:
+		only = ProductVariant(id="5", sku="CBI-SET", is_product=True, tracked=False)
+		[left] = self.link(
+			Product(id="5", title="CBI Set", left_out="It is a set", variants=(only,))
+		).values()
+		self.assertEqual((left.error, left.item_code), ("It is a set", None))
+		self.assertFalse(frappe.db.exists("Item", "CBI-SET"))
+
 	def test_a_template_and_its_variants(self) -> None:
 		product = shirt(
 			variant(11, "CBI-S-RED", options=options("S", "Red"), title="S / Red"),
@@ -245,6 +284,22 @@ class TestMaking(ImportCase):
 		[result] = self.link(Product(id="1", title="CBI", variants=(odd,))).values()
 		self.assertEqual((result.made, result.item_code), ("Item", "CBI-X"))
 		self.assertEqual(result.error, "The weight is left out: there is no UOM CBI Stone")
+
+	def test_the_group_that_is_named_like_the_category(self) -> None:
+		if not frappe.db.exists("Item Group", "CBI Phones"):
+			frappe.get_doc(
+				{
+					"doctype": "Item Group",
+					"item_group_name": "CBI Phones",
+					"parent_item_group": "All Item Groups",
+				}
+			).insert()
+		for number, (category, group) in enumerate(
+			{"CBI Phones": "CBI Phones", "CBI Nowhere": GROUP, "All Item Groups": GROUP}.items(), start=1
+		):
+			only = variant(10 + number, f"CBI-CAT-{number}")
+			self.link(Product(id=str(number), title="CBI", product_type=category, variants=(only,)))
+			self.assertEqual(frappe.db.get_value("Item", f"CBI-CAT-{number}", "item_group"), group, category)
 
 	def test_a_brand_that_is_there(self) -> None:
 		frappe.get_doc({"doctype": "Brand", "brand": "CBI Brand"}).insert()

@@ -285,6 +285,50 @@ class TestReturns(ShipmentsCase):
 			self.assertEqual((self.shipment(invoice).status, self.told(invoice)), (status, told))
 			self.is_nothing(back)
 
+	def test_what_came_back_was_sent(self) -> None:
+		note = self.delivered(self.ordered("re-4"))
+		self.assertTrue(self.shipment(note).complete)
+		self.submit(make_sales_return(note.name))
+		self.assertTrue(self.shipment(note).complete)
+
+
+class TestComplete(ShipmentsCase):
+	def test_documents_of_both_kinds_count(self) -> None:
+		order = self.ordered("co-1", 2)
+		note = self.delivered(order, 1)
+		self.assertFalse(self.shipment(note).complete)
+		self.submit(bill_delivery(note.name))  # moves no goods
+		self.assertFalse(self.shipment(note).complete)
+		invoice = self.invoiced(order, 1)
+		self.assertEqual([self.shipment(doc).complete for doc in (note, invoice)], [True, True])
+		invoice.reload()
+		invoice.cancel()
+		frappe.db.commit()
+		self.assertEqual([self.shipment(doc).complete for doc in (note, invoice)], [False, False])
+
+	def test_each_order_of_a_document_is_complete_by_itself(self) -> None:
+		first, second = self.ordered("co-2", 1), self.ordered("co-3", 2)
+		doc = make_delivery_note(second, make_delivery_note(first))
+		doc.items[1].qty = 1
+		note = self.submit(doc)
+		complete = [self.shipment(note, SHOP, order_id).complete for order_id in ("co-2", "co-3")]
+		self.assertEqual(complete, [True, False])
+
+	def test_the_other_sales_order_of_the_same_order_counts(self) -> None:
+		first, second = self.ordered("co-4", 1), self.ordered("co-5", 1)
+		frappe.db.set_value("Sales Order", second, "cb_external_id", "co-4")
+		frappe.db.commit()
+		note = self.delivered(first)
+		self.assertFalse(self.shipment(note).complete)
+		self.delivered(second)
+		self.assertTrue(self.shipment(note).complete)
+
+	def test_where_no_sales_order_is_named_nobody_knows(self) -> None:
+		note = self.delivered(self.ordered("co-6", 1))
+		frappe.db.set_value("Delivery Note Item", note.items[0].name, "against_sales_order", None)
+		frappe.db.commit()
+		self.assertFalse(self.shipment(note).complete)
+
 
 class TestSeveralOrders(ShipmentsCase):
 	def setUp(self) -> None:

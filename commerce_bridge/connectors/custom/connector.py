@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -29,6 +30,7 @@ from commerce_bridge.bridge.protocols import (
 	ProductPage,
 	PushResult,
 	ShownPage,
+	Suggestions,
 	Surroundings,
 	Token,
 	WebhookRequest,
@@ -171,13 +173,7 @@ class CustomConnector:
 		try:
 			response = self._client.post("ping", {})
 		except BridgeError as error:
-			return [
-				self._check(
-					False,
-					f"The storefront does not take a signed ping: {error}",
-					"Check the store URL and the webhook secret, here and in the storefront",
-				)
-			]
+			return [self._refused_ping(error)]
 		return [self._check(True, "The storefront answers and accepts our signature"), *self._clock(response)]
 
 	def register_webhooks(self, callback_url: str) -> str:
@@ -190,6 +186,10 @@ class CustomConnector:
 	def warnings(self) -> list[Check]:
 		"""None: the format of a custom storefront does not end."""
 		return []
+
+	def suggestions(self) -> Suggestions | None:
+		"""None: a custom storefront names its taxes and shipping methods in its orders only."""
+		return None
 
 	def webhooks_differ(self, callback_url: str) -> bool:
 		"""False: nothing is registered at a custom storefront."""
@@ -211,22 +211,23 @@ class CustomConnector:
 			fieldname="authentication",
 		)
 
+	def _refused_ping(self, error: BridgeError) -> Check:
+		title = f"The storefront does not take a signed ping: {error}"
+		fix = "Check the store URL and the webhook secret, here and in the storefront"
+		return replace(self._check(False, title, fix), unreachable=isinstance(error, Retryable))
+
 	def _missing_settings(self) -> list[Check]:
+		"""A storefront may read all it needs, and post with a user's API token: then it has no address, and no secret."""
+		sends = bool(self._channel.store_url)
 		checks = []
-		if not self._channel.store_url:
-			checks.append(
-				self._check(
-					False,
-					"No store URL: orders can come in, but stock and shipments cannot go out",
-					"Enter the https address where the storefront takes our messages in Store URL",
-				)
-			)
+		if not sends:
+			title = "No store URL: orders can come in, but stock and shipments cannot go out"
+			fix = "Enter the https address where the storefront takes our messages in Store URL, unless it reads them"
+			checks.append(self._check(False, title, fix, warning=True))
 		if not any(self._credentials.webhook_secrets):
-			checks.append(
-				self._check(
-					False, "No webhook secret", "Use Rotate Secret, and enter it in the storefront too"
-				)
-			)
+			title = "No webhook secret: what is sent cannot be signed"
+			fix = "Use Rotate Secret, and enter it in the storefront too"
+			checks.append(self._check(False, title, fix, warning=not sends))
 		return checks
 
 	def _clock(self, response: HttpResponse) -> list[Check]:

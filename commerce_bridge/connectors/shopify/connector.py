@@ -25,6 +25,7 @@ from commerce_bridge.bridge.protocols import (
 	ProductPage,
 	PushResult,
 	ShownPage,
+	Suggestions,
 	Surroundings,
 	Token,
 	WebhookRequest,
@@ -40,6 +41,7 @@ from commerce_bridge.connectors.shopify import (
 	shipments,
 	stock,
 	subscriptions,
+	suggestions,
 	webhook,
 )
 from commerce_bridge.connectors.shopify.client import ShopifyClient
@@ -153,6 +155,10 @@ class ShopifyConnector:
 	def warnings(self) -> list[Check]:
 		"""See `setup.warnings`."""
 		return setup.warnings(self._client, self._surroundings.now())
+
+	def suggestions(self) -> Suggestions | None:
+		"""See `suggestions.suggestions`."""
+		return suggestions.suggestions(self._client)
 
 	def register_webhooks(self, callback_url: str) -> str:
 		"""See `subscriptions.register`."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from commerce_bridge.bridge.channel import Channel, Credentials
-from commerce_bridge.bridge.errors import BridgeError, Misconfigured, Rejected
+from commerce_bridge.bridge.errors import BridgeError, Misconfigured, Rejected, Retryable
 from commerce_bridge.bridge.protocols import Check, Surroundings, Token
 from commerce_bridge.connectors.shopify import session
 from commerce_bridge.connectors.shopify.client import Result, ShopifyClient
@@ -235,7 +236,8 @@ class _Checks:
 	def _unreachable(self, error: BridgeError) -> Check:
 		label = _LABELS.get(error.fieldname or "") if isinstance(error, Misconfigured) else None
 		fix = f"Check {label} in Channel Settings" if label else "Try again; see status.shopify.com"
-		return self._line(False, f"Shopify cannot be worked with: {error}", fix)
+		line = self._line(False, f"Shopify cannot be worked with: {error}", fix)
+		return replace(line, unreachable=isinstance(error, Retryable))
 
 	def _shop(self, result: Result) -> Iterator[Check]:
 		shop = result.data.get("shop") or {}

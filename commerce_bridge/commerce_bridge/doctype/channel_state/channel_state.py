@@ -22,6 +22,7 @@ class ChannelState(Document):
 		circuit_opened_until: DF.Datetime | None
 		circuit_probing_since: DF.Datetime | None
 		cursors: DF.SmallText | None
+		facts: DF.SmallText | None
 		progress: DF.SmallText | None
 		token: DF.Password | None
 		token_expires: DF.Datetime | None
