@@ -5,6 +5,7 @@ Table and column names are constants of the calling code; every value is a param
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -45,6 +46,21 @@ def insert_rows(
 		source = "`{0}`=`{0}`" if keep_first else "`{0}`=VALUES(`{0}`)"
 		statement += " ON DUPLICATE KEY UPDATE " + ", ".join(source.format(column) for column in updated)
 	return execute(statement, tuple(row[column] for row in complete for column in columns))
+
+
+def delete_rows(doctype: str, names: Sequence[str]) -> int:
+	"""Deletes rows one by one by their primary key, in one statement; returns how many there were.
+
+	Of a small table, MariaDB answers `name IN (…)` by reading all of it, even where it is told to use the key, and
+	locks the gaps that users insert into; joined to a list, each row is looked up.
+	"""
+	if not names:
+		return 0
+	return execute(
+		f"""DELETE gone FROM JSON_TABLE(%s, '$[*]' COLUMNS(name VARCHAR(140) COLLATE utf8mb4_unicode_ci PATH '$')) listed
+			STRAIGHT_JOIN `tab{doctype}` gone FORCE INDEX (PRIMARY) ON gone.name = listed.name""",
+		(json.dumps(list(names)),),
+	)
 
 
 def execute(statement: str, values: Mapping[str, Any] | tuple[Any, ...] = ()) -> int:

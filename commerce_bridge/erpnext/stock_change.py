@@ -172,11 +172,7 @@ def take(limit: int) -> dict[Kind, list[str]]:
 	rows = frappe.db.sql(
 		f"SELECT name, kind, item_code FROM `tabStock Change` ORDER BY creation LIMIT {int(limit)}"
 	)
-	if rows:
-		sql.execute(
-			"DELETE changed FROM `tabStock Change` changed FORCE INDEX (PRIMARY) WHERE changed.name IN %s",
-			(tuple(name for name, _kind, _item in rows),),
-		)
+	sql.delete_rows(DOCTYPE, [name for name, _kind, _item in rows])
 	taken: dict[Kind, dict[str, None]] = {}
 	for _name, kind, item in rows:
 		taken.setdefault(kind, {})[item] = None

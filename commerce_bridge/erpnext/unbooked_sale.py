@@ -51,7 +51,7 @@ OPEN = """SELECT sale.item_code, sale.warehouse, -GREATEST(SUM(sale.stock_qty)
 def forget_finished() -> list[tuple[str, str]]:
 	"""See `Erp.forget_finished_sales`. Read without locks: nobody else deletes, and a booking must not wait."""
 	rows = frappe.db.sql(FINISHED, as_dict=True)
-	_delete([row.name for row in rows])
+	sql.delete_rows(DOCTYPE, [row.name for row in rows])
 	_note({row.item_code for row in rows})
 	return list(dict.fromkeys((row.channel, row.external_id) for row in rows))
 
@@ -64,7 +64,7 @@ def save(sales: Sequence[UnbookedSale]) -> None:
 	kept = frappe.db.sql(KEPT, (tuple(orders),), as_dict=True)
 	before = {(row.record, row.item_code, row.warehouse, row.listing): row for row in kept}
 	after = _quantities(orders)
-	_delete([row.name for row in kept])
+	sql.delete_rows(DOCTYPE, [row.name for row in kept])
 	sql.insert_rows(DOCTYPE, [_row(orders[key[0]], key, quantity) for key, quantity in after.items()])
 	_note(
 		key[1]
@@ -113,14 +113,6 @@ def _row(sale: UnbookedSale, key: Key, quantity: Decimal) -> dict[str, object]:
 		"listing": listing,
 		"stock_qty": quantity,
 	}
-
-
-def _delete(names: Sequence[str]) -> None:
-	if names:
-		sql.execute(
-			"DELETE sale FROM `tabUnbooked Sale` sale FORCE INDEX (PRIMARY) WHERE sale.name IN %s",
-			(tuple(names),),
-		)
 
 
 def _note(items: Iterable[str]) -> None:
