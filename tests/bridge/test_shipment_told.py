@@ -9,6 +9,7 @@ import pytest
 from commerce_bridge.bridge.errors import Retryable
 from commerce_bridge.bridge.fulfilments import RECORD_TYPE, save_told
 from commerce_bridge.bridge.model import Shipment
+from commerce_bridge.bridge.outbound import shipment_entry
 from commerce_bridge.bridge.plan import Record
 from commerce_bridge.bridge.protocols import Entry, PushResult
 from tests.connectors.storefront import NOW
@@ -58,3 +59,20 @@ def test_one_that_was_known_before_stays_the_others(values: dict[str, Any]) -> N
 	records = Records(OTHERS)
 	told(records, shipment(**values))
 	assert records.kept["F1"] == OTHERS
+
+
+@pytest.mark.parametrize(
+	("values", "news"),
+	[
+		({"complete": True}, False),  # another document's doing, which is told itself
+		({"external_ids": ("F1",)}, False),
+		({"taken_ids": ("F2",)}, False),
+		({"status": "delivered"}, True),
+		({"cancelled": True}, True),
+	],
+)
+def test_what_is_news_of_a_shipment(values: dict[str, Any], news: bool) -> None:
+	first = shipment_entry("Shop", "Delivery Note", "DN-2", shipment(), None)
+	assert first is not None
+	again = shipment_entry("Shop", "Delivery Note", "DN-2", shipment(**values), ("SYNC-1", first.payload))
+	assert (again is not None) == news

@@ -109,6 +109,15 @@ def test_decimals_are_exact():
 	assert type(value) is Decimal and value == Decimal("0.1")
 
 
+def test_a_value_of_any_kind_is_read_as_strictly_as_an_object():
+	assert strict_json.load_value(b'[{"a": 0.1}, null, 3]') == [{"a": Decimal("0.1")}, None, 3]
+	for body in (b"[1, NaN]", b"[" * 65 + b"]" * 65, b'["\\ud800"]', b"\xef\xbb\xbf[]", b""):
+		with pytest.raises(BadRequest):
+			strict_json.load_value(body)
+	with pytest.raises(BadRequest):
+		strict_json.loads(b"[]")
+
+
 def test_quotes_without_an_end_cost_linear_work():
 	# Quadratic, this would be 10^11 steps: the run's time limit would say so.
 	with pytest.raises(BadRequest):

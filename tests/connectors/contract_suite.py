@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from commerce_bridge.bridge.channel import Channel, Credentials
+from commerce_bridge.bridge import mapping
+from commerce_bridge.bridge.channel import Channel, Credentials, ShippingMap, TaxMap
 from commerce_bridge.bridge.errors import (
 	BadRequest,
 	BridgeError,
@@ -32,6 +33,7 @@ from commerce_bridge.bridge.model import (
 	StockLevel,
 )
 from commerce_bridge.bridge.protocols import Connector, PushResult, WebhookRequest, row_key
+from commerce_bridge.bridge.suggestions import lacking
 
 CALLBACK = "https://erp.example/api/method/commerce_bridge.api.webhook?channel=Shop"
 SKUS = ("PHONE", "CASE", "CABLE")
@@ -483,7 +485,7 @@ class ConnectorContract:
 		assert sorted(variant.sku or "" for product in found for variant in product.variants) == sorted(SKUS)
 		for product in found:
 			[variant] = product.variants
-			assert {"product_id": product.id, "variant_id": variant.id}.items() <= shop.address(
+			assert {"product_id": product.id, "variant_id": variant.listed_id}.items() <= shop.address(
 				variant.sku or ""
 			).items()
 
@@ -502,6 +504,25 @@ class ConnectorContract:
 		connector.unregister_webhooks(CALLBACK)
 		assert shop.subscribed() == []
 		connector.unregister_webhooks(CALLBACK)
+
+	def test_tables_made_of_the_suggestions_book_the_shop_s_orders(self, shop: Storefront) -> None:
+		order = self.delivered(shop, shop.place({"PHONE": 2, "CASE": 1}))
+		found = shop.connector().suggestions()
+		if found is None:
+			return
+		taxes = tuple(
+			TaxMap(title=tax.title, code=tax.code, rate=tax.rate, account=f"Tax {number}")
+			for number, tax in enumerate(lacking(shop.channel, found).taxes)
+		)
+		methods = [each.code or each.title or "" for each in lacking(shop.channel, found).shipping]
+		rows = tuple(ShippingMap(method=method, account="Freight") for method in methods)
+		channel = shop.channel.model_copy(update={"taxes": taxes, "shipping": rows})
+		charged = [tax for part in (*order.lines, *order.shipping, *order.fees) for tax in part.taxes]
+		assert {mapping.tax_account(channel, tax) for tax in charged} <= {row.account for row in taxes}
+		assert [mapping.shipping_target(channel, line).account for line in order.shipping] == ["Freight"]
+		left = lacking(channel, found)
+		assert (left.taxes, left.shipping) == ((), ())
+		assert all(row.example for row in (*found.taxes, *found.shipping))
 
 	def test_a_channel_that_is_set_up_passes_the_check(self, shop: Storefront) -> None:
 		checks = shop.connector().check()
@@ -526,7 +547,7 @@ class ConnectorContract:
 		for call in calls:
 			with pytest.raises(Retryable):
 				call()
-		assert any(not check.ok for check in shop.connector().check())
+		assert [check.unreachable for check in shop.connector().check() if not check.ok] == [True]
 		shop.break_down(False)
 		[result] = shop.connector().push_stock([self.level(shop, "PHONE", "1")])
 		assert result.error is None
@@ -539,3 +560,5 @@ class ConnectorContract:
 			shop.connector(credentials=wrong).push_stock([self.level(shop, "PHONE", "1")])
 		assert isinstance(raised.value, Misconfigured)
 		assert raised.value.doctype == "Channel Settings"
+		checks = shop.connector(credentials=wrong).check()
+		assert {(check.severity, check.unreachable) for check in checks if not check.ok} == {("error", False)}

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from commerce_bridge.bridge.channel import Authentication, Channel, Credentials, WarehouseMap
-from commerce_bridge.bridge.errors import Retryable
 from commerce_bridge.bridge.model import StockLevel
-from commerce_bridge.bridge.protocols import Connector, HttpResponse, Limits, Surroundings, WebhookRequest
-from commerce_bridge.connectors import build, platforms
-from commerce_bridge.connectors.http import GuardedTransport
+from commerce_bridge.bridge.protocols import WebhookRequest
+from commerce_bridge.connectors import platforms
 from sandbox.storefronts.custom import CustomStorefront
 from sandbox.storefronts.orders import line, order
 from sandbox.storefronts.shopify import ACCESS_TOKEN, NewLine, NewShipping, ShopifyStorefront
@@ -23,80 +20,11 @@ from sandbox.storefronts.shopify.sales import Order as ShopifyOrder
 from sandbox.storefronts.shopify.sales import address
 from sandbox.storefronts.shopify.webhooks import signature
 from sandbox.storefronts.signing import sign
+from tests.connectors.contract_platform import COMMON, Platform
 from tests.connectors.contract_suite import CALLBACK, SKUS, ConnectorContract
-from tests.connectors.storefront import KeptInMemory
+from tests.connectors.woocommerce_simulated import WooCommerce
 
-START = datetime(2026, 11, 20, 8, tzinfo=timezone.utc)
 SECRET = "whsec_Y29udHJhY3Qtc2VjcmV0LW9mLXRoZS1zaG9w"
-COMMON: dict[str, Any] = {
-	"name": "Shop",
-	"company": "Company",
-	"company_currency": "EUR",
-	"currency": "EUR",
-	"default_warehouse": "Stores",
-}
-
-
-class Clock:
-	def __init__(self) -> None:
-		self.time = START
-
-	def __call__(self) -> datetime:
-		self.time += timedelta(milliseconds=1)
-		return self.time
-
-
-class LosingTransport:
-	"""The network, which can lose an answer."""
-
-	def __init__(self) -> None:
-		self._inner = GuardedTransport(allow_loopback=True)
-		self.losing = False
-
-	def send(
-		self,
-		method: str,
-		url: str,
-		headers: Mapping[str, str],
-		body: bytes | None = None,
-		limits: Limits | None = None,
-	) -> HttpResponse:
-		answer = self._inner.send(method, url, headers, body, limits)
-		if self.losing:
-			self.losing = False
-			raise Retryable("The connection was closed")
-		return answer
-
-
-class Platform:
-	"""What both have in common."""
-
-	channel: Channel
-	credentials: Credentials
-
-	def __init__(self) -> None:
-		self.clock = Clock()
-		self.now = self.clock
-		self.transport = LosingTransport()
-		self.memory = KeptInMemory()
-
-	def wait(self, time: timedelta) -> None:
-		self.clock.time += time
-
-	def connector(
-		self, unit: str = "SYNC-1", channel: Channel | None = None, credentials: Credentials | None = None
-	) -> Connector:
-		surroundings = Surroundings(
-			self.transport,
-			self.memory,
-			self.clock,
-			lambda seconds: self.wait(timedelta(seconds=seconds)),
-			unit,
-			allow_loopback=True,
-		)
-		return build(
-			channel or self.channel, self.credentials if credentials is None else credentials, surroundings
-		)
 
 
 class Custom(Platform):
@@ -353,6 +281,16 @@ class TestShopify(ConnectorContract):
 		assert (again.error, shop.stock("PHONE")) == (None, 7)
 
 
+class TestWooCommerce(ConnectorContract):
+	@pytest.fixture(params=["", "/shop"])
+	def shop(self, request: pytest.FixtureRequest) -> Iterator[WooCommerce]:
+		made = WooCommerce(request.param)
+		yield made
+		made.shop.stop()
+
+
 def test_every_platform_keeps_the_contract() -> None:
-	tested = {each.__name__.removeprefix("Test").lower() for each in ConnectorContract.__subclasses__()}
+	tested = {
+		each.__name__.removeprefix("Test").lower() for each in (TestCustom, TestShopify, TestWooCommerce)
+	}
 	assert tested == set(platforms())

@@ -398,7 +398,15 @@ def test_what_is_not_filled_in_is_named_without_a_request():
 	checks = shop.connector.check()
 	assert [check.ok for check in checks] == [False, False]
 	assert "URL" in checks[0].title and "secret" in checks[1].title
+	assert [check.severity for check in checks] == ["warning", "warning"], (
+		"it may read, and post with a token"
+	)
 	assert shop.transport.sent == []
+
+
+def test_what_is_sent_has_to_be_signed():
+	[check] = Shop(credentials=Credentials()).connector.check()
+	assert ("secret" in check.title, check.severity, check.unreachable) == (True, "error", False)
 
 
 def test_webhooks_are_entered_by_the_shops_developer():

@@ -47,3 +47,26 @@ def test_what_cannot_be_imported_says_which_field_to_correct(path: str):
 def test_an_unknown_platform_names_the_known_ones():
 	with pytest.raises(Misconfigured, match=r"no platform 'amazon'; known: .*custom"):
 		build("amazon")
+
+
+class Outspoken(CustomConnector):
+	"""Says of itself what other platforms leave out."""
+
+	default_statuses = ("paid", "packed")
+	posts_keys = True
+	sets_webhook_secret = True
+	api_secret_signs = True
+
+
+def test_what_a_platform_says_of_itself():
+	connectors.register("outspoken", f"{__name__}.Outspoken")
+	assert connectors.default_statuses("outspoken") == ("paid", "packed")
+	for trait in (connectors.posts_keys, connectors.sets_webhook_secret, connectors.signs_with_api_secret):
+		assert trait("outspoken")
+
+
+@pytest.mark.parametrize("platform", ["custom", "no such platform"])
+def test_what_a_platform_does_not_say(platform: str):
+	assert connectors.default_statuses(platform) == ()
+	for trait in (connectors.posts_keys, connectors.sets_webhook_secret, connectors.signs_with_api_secret):
+		assert not trait(platform)

@@ -1,6 +1,7 @@
 """`make e2e`: a Vendure shop sells what ERPNext has, and everything is compared to the cent and to the piece.
 
-With E2E_SHOP=shopify it is the simulated Shopify instead (`tests.e2e.shopify`). The ERP is the embedded one, or with
+With E2E_SHOP=shopify it is the simulated Shopify instead (`tests.e2e.shopify`), with E2E_SHOP=woocommerce a simulated or
+a real WooCommerce (`tests.e2e.woocommerce`). The ERP is the embedded one, or with
 E2E_ERP=site a real site (BENCH and SITE as for the site tests). Exit code: 0 where nothing deviates, 1 where something
 does, 2 where this machine lacks what is needed.
 """
@@ -218,10 +219,15 @@ def _erp(folder: Path) -> Erp | None:
 def main() -> int:
 	folder = Path(tempfile.mkdtemp(prefix="e2e-"))
 	started = time.monotonic()
-	if os.environ.get("E2E_SHOP", "vendure") == "shopify":
+	wanted = os.environ.get("E2E_SHOP", "vendure")
+	if wanted == "shopify":
 		from tests.e2e import shopify
 
 		ended = shopify.run(folder)
+	elif wanted == "woocommerce":
+		from tests.e2e import woocommerce
+
+		ended = woocommerce.run(folder)
 	else:
 		ended = _with_vendure(folder)
 	if ended is None:

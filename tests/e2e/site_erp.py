@@ -114,7 +114,7 @@ class SiteErp:
 		kept = {
 			name: value
 			for name, value in headers.items()
-			if name.startswith(("webhook-", "x-shopify-", "content-type"))
+			if name.startswith(("webhook-", "x-shopify-", "x-wc-", "content-type"))
 		}
 		status, answer = self._guest.send(method, target, body, kept)
 		return status or 502, {"content-type": "application/json"}, answer

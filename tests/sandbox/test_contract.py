@@ -68,6 +68,9 @@ class SandboxFixture:
 	def make_delivery(self, sales_order: str, carrier: str, tracking_number: str) -> str:
 		return self.erp.make_delivery(sales_order, carrier=carrier, tracking_number=tracking_number)
 
+	def deliver_one(self, sales_order: str) -> str:
+		return self.stands("partly delivered", sales_order)
+
 	def track_delivery(self, delivery_note: str, *parcels: Parcel, delivered: bool = False) -> None:
 		self.erp.track_delivery(delivery_note, parcels, delivered)
 

@@ -19,6 +19,7 @@ from commerce_bridge.bridge.outbound import shipment_lane
 from commerce_bridge.bridge.protocols import HttpResponse
 from commerce_bridge.bridge.retry import MAX_ATTEMPTS
 from commerce_bridge.bridge.worker import run_once
+from commerce_bridge.connectors.custom.connector import CustomConnector
 from tests.sandbox.stage import LEASE, SKUS, STOCK, WAREHOUSE, Stage
 
 PLACED = datetime(2026, 5, 4, 8, 1, tzinfo=timezone.utc)  # of version 1 of an order of the stage
@@ -59,6 +60,18 @@ def test_only_the_statuses_of_the_policy_are_taken_in_and_what_was_taken_in_is_f
 	take(stage, stage.order(1, 2, PHONE=1) | {"status": "paid"})
 	take(stage, stage.order(1, 3, PHONE=4) | {"status": "packed"})
 	assert stage.sandbox.erp.available("PHONE", [WAREHOUSE]) == STOCK - 4
+
+
+def test_where_the_channel_names_none_the_statuses_are_the_platform_s(
+	stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	monkeypatch.setattr(CustomConnector, "default_statuses", ("paid",), raising=False)
+	assert "processing" in take(stage, stage.order(1, 1, PHONE=1))["message"]
+	assert take(stage, stage.order(1, 2, PHONE=1) | {"status": "paid"})["state"] == "Succeeded"
+	with stage.sandbox.erp.transaction():
+		stage.sandbox.state.pause(stage.channel.name, "a pause must not write them down")
+	monkeypatch.undo()
+	assert stage.sandbox.state.channel(stage.channel.name).orders.statuses == ()
 
 
 @pytest.mark.parametrize(("begins", "taken"), [(PLACED, 1), (PLACED + timedelta(seconds=1), 0)])

@@ -13,6 +13,7 @@ import pytest
 
 from commerce_bridge.bridge import walks
 from commerce_bridge.bridge.channel import CatalogPolicy, Ownership
+from commerce_bridge.bridge.details import Details
 from commerce_bridge.bridge.errors import Misconfigured, Retryable
 from commerce_bridge.bridge.model import Product, ProductVariant
 from commerce_bridge.bridge.product_import import CANNOT_BE_ASKED, IMPORT, queue_import
@@ -162,6 +163,12 @@ def test_items_are_made_only_where_that_is_asked(stage: Stage) -> None:
 	assert (ended.failed, listings(stage)) == (2, {})
 	assert reasons(stage)["11"] == "No Item has SKU NEW: make one, or let the import make Items"
 	assert reasons(stage)["21"].startswith("It has neither SKU nor barcode")
+	left = [row for entry in entries(stage) for row in Details.model_validate_json(entry["details"]).unmapped]
+	assert [(row.product_id, row.variant_id, row.sku, row.name) for row in left] == [
+		("1", "11", "NEW", "Product 1"),
+		("2", "21", None, "Product 2"),
+	]
+	assert {row.why for row in left} == set(reasons(stage).values())
 	run(stage, shop, create=True)
 	assert {"NEW", f"{CHANNEL}-21"} <= items(stage)
 	assert listings(stage)["21"]["item_code"] == f"{CHANNEL}-21"

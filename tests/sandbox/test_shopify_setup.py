@@ -156,7 +156,9 @@ def test_a_setting_that_is_switched_on_is_listened_to(tea: Channels) -> None:
 
 def test_a_person_authorises_the_channel(tea: Channels) -> None:
 	tea.settings["authentication"] = "Authorisation"
-	url = tea.connector.authorisation_url("https://erp.example/back", "https://erp.example/form", "handle.secret")
+	url = tea.connector.authorisation_url(
+		"https://erp.example/back", "https://erp.example/form", "handle.secret"
+	)
 	back = tea.shop.authorise(url)
 	query = dict(parse_qsl(urlsplit(back).query))
 	assert query["state"] == "handle.secret"
