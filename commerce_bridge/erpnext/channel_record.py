@@ -10,6 +10,7 @@ import frappe
 
 from commerce_bridge.bridge.plan import Record
 from commerce_bridge.erpnext import sql
+from commerce_bridge.erpnext.channel_settings import decimal
 from commerce_bridge.erpnext.time import from_site, to_site
 
 DOCTYPE = "Channel Record"
@@ -20,9 +21,13 @@ CHANGING = (
 	"source_time",
 	"fingerprint",
 	"cancelled",
+	"shop_total",
+	"currency",
+	"placed_on",
 	"modified",
 )
-COLUMNS = "SELECT name, document_type, document_name, version, source_time, fingerprint, cancelled"
+COLUMNS = """SELECT name, document_type, document_name, version, source_time, fingerprint, cancelled, shop_total,
+	currency, placed_on"""
 SELECT = f"{COLUMNS} FROM `tabChannel Record` WHERE name = %s"
 
 
@@ -62,6 +67,9 @@ def _record(channel: str, record_type: str, external_id: str, row: Any) -> Recor
 		source_time=from_site(row.source_time),
 		fingerprint=row.fingerprint,
 		cancelled=bool(row.cancelled),
+		shop_total=decimal(row.shop_total) if row.currency else None,
+		currency=row.currency,
+		placed_on=row.placed_on,
 	)
 
 
@@ -95,5 +103,8 @@ def save(record: Record) -> None:
 		"source_time": to_site(record.source_time),
 		"fingerprint": record.fingerprint,
 		"cancelled": int(record.cancelled),
+		"shop_total": record.shop_total or 0,
+		"currency": record.currency,
+		"placed_on": record.placed_on,
 	}
 	sql.insert_rows(DOCTYPE, [row], on_duplicate=CHANGING)

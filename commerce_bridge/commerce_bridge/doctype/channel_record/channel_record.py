@@ -22,11 +22,14 @@ class ChannelRecord(Document):
 
 		cancelled: DF.Check
 		channel: DF.Link
+		currency: DF.Link | None
 		document_name: DF.DynamicLink | None
 		document_type: DF.Link | None
 		external_id: DF.Data
 		fingerprint: DF.Data | None
+		placed_on: DF.Date | None
 		record_type: DF.Data
+		shop_total: DF.Currency
 		source_time: DF.Datetime | None
 		version: DF.Data | None
 
@@ -39,5 +42,7 @@ class ChannelRecord(Document):
 
 
 def on_doctype_update() -> None:
-	"""Index of the way back: from a document to what the storefront calls it."""
+	"""Indexes of the way back, from a document to what the storefront calls it, and of the orders of some days."""
 	frappe.db.add_index("Channel Record", ["document_type", "document_name"], "document")
+	frappe.db.add_index("Channel Record", ["record_type", "placed_on"], "placed_on")
+	frappe.db.add_index("Channel Record", ["record_type", "creation"], "type_creation")
