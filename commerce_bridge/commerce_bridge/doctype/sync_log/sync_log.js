@@ -18,29 +18,16 @@
 			frm.disable_save();
 			const title = [frm.doc.external_number, frm.doc.topic].filter(Boolean).join(" · ");
 			frm.page.set_title(frappe.utils.escape_html(title));
-			show_sentence(frm, "message_html", frm.doc.message, __("Message"));
-			show_sentence(frm, "accepted_html", frm.doc.accepted_reason, __("Accepted Because"));
-			show_text(frm, "payload_html", pretty(frm.doc.payload));
-			show_text(frm, "summary_html", pretty(frm.doc.summary));
+			commerce_bridge.show_story(frm.fields_dict.story_html.$wrapper, frm.doc.__onload?.story);
+			show_payload(frm, "payload", __("Payload"));
+			show_payload(frm, "summary", __("Request and Response"));
 			show_text(frm, "traceback_html", frm.doc.traceback);
-			show_attempts(frm);
 			add_buttons(frm);
 		},
 	});
 
-	function pretty(text) {
-		try {
-			return JSON.stringify(JSON.parse(text), null, 2);
-		} catch {
-			return text;
-		}
-	}
-
-	function show_sentence(frm, fieldname, text, label) {
-		const wrapper = frm.fields_dict[fieldname].$wrapper.empty();
-		if (!text) return;
-		const sentence = $(`<p style="white-space: pre-wrap; overflow-wrap: anywhere">`).text(text);
-		wrapper.append($(`<label class="control-label">`).text(label), sentence);
+	function show_payload(frm, fieldname, label) {
+		commerce_bridge.show_payload(frm.fields_dict[`${fieldname}_html`].$wrapper, frm.doc[fieldname], label);
 	}
 
 	function show_text(frm, fieldname, text) {
@@ -48,18 +35,6 @@
 		if (!text) return;
 		const style = "white-space: pre-wrap; word-break: break-word; max-height: 60vh; overflow: auto";
 		wrapper.append($(`<pre style="${style}">`).text(text));
-	}
-
-	function show_attempts(frm) {
-		const head = [__("Started"), __("Seconds"), __("Outcome"), __("Message")];
-		const table = $(`<table class="table table-condensed" style="margin: 0">`);
-		table.append($("<tr>").append(head.map((label) => $("<th>").text(label))));
-		for (const row of frm.doc.attempts || []) {
-			const started = frappe.datetime.str_to_user(row.started);
-			const cells = [started, flt(row.duration, 3), __(row.outcome), row.message || ""];
-			table.append($("<tr>").append(cells.map((cell) => $("<td>").text(cell))));
-		}
-		frm.fields_dict.attempts_html.$wrapper.empty().append($(`<div style="overflow: auto">`).append(table));
 	}
 
 	function call(frm, method, args) {

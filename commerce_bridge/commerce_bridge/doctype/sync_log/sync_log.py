@@ -9,6 +9,7 @@ from frappe.model.document import Document
 from frappe.query_builder import DocType
 from frappe.utils import add_days, now_datetime
 
+from commerce_bridge.erpnext.sync_story import story
 from commerce_bridge.permissions import refuse_by_hand
 
 FINISHED = ("Succeeded", "Skipped")
@@ -34,6 +35,7 @@ class SyncLog(Document):
 		attempts: DF.Table[SyncAttempt]
 		channel: DF.Link | None
 		dedupe_key: DF.Data
+		details: DF.LongText | None
 		direction: DF.Literal["Inbound", "Outbound"]
 		error_class: DF.Literal["", "Retryable", "Rejected", "Misconfigured", "Unexpected"]
 		external_id: DF.Data | None
@@ -54,6 +56,9 @@ class SyncLog(Document):
 		traceback: DF.LongText | None
 
 	# end: auto-generated types
+	def onload(self) -> None:
+		self.set_onload("story", story(self))
+
 	def validate(self) -> None:
 		refuse_by_hand(self)
 

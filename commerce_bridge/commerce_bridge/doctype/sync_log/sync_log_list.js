@@ -29,8 +29,13 @@
 
 		onload(listview) {
 			show_messages(listview);
+			add_counts(listview);
 			add_filters(listview);
 			add_actions(listview);
+		},
+
+		refresh(listview) {
+			show_counts(listview);
 		},
 	};
 
@@ -45,12 +50,35 @@
 		listview.render_header(true);
 	}
 
+	// A button with the count of each state; a press shows these entries. The counts follow the list's channel.
+	function add_counts(listview) {
+		listview.$counts = $(`<div role="group" style="display: flex; flex-wrap: wrap; gap: 8px; padding: 8px 15px">`);
+		listview.$counts.attr("aria-label", __("Entries by State")).insertBefore(listview.$result);
+	}
+
+	function show_counts(listview) {
+		const channel = listview.filter_area.get().find((row) => row[1] === "channel" && row[2] === "=")?.[3];
+		const also = channel ? [["channel", "=", channel]] : [];
+		const button = (state, count) =>
+			$(`<button type="button" class="btn btn-xs btn-default">`)
+				.append($(`<span class="indicator ${COLORS[state]}">`), new Text(`${__(state)}: ${count}`))
+				.on("click", () => filter(listview, [["state", "=", state], ...also]));
+		return frappe
+			.call({ type: "GET", method: "commerce_bridge.api.entry_counts", args: channel ? { channel } : {} })
+			.then(({ message: counts }) => {
+				const states = Object.keys(COLORS).filter((state) => counts[state]);
+				listview.$counts.empty().append(states.map((state) => button(state, counts[state])));
+			});
+	}
+
 	function add_filters(listview) {
 		const show = (label, filters) => listview.page.add_inner_button(label, () => filter(listview, filters), __("Show"));
 		show(__("Failed"), [["state", "=", "Failed"]]);
 		show(__("Waiting"), [["state", "in", ["Queued", "Running", "Retrying"]]]);
 		show(__("Skipped"), [["state", "=", "Skipped"]]);
+		show(__("Assigned to Me"), [["_assign", "like", `%${frappe.session.user}%`]]);
 		show(__("All"), []);
+		listview.page.add_inner_button(__("Failures by Cause"), () => frappe.set_route("query-report", "Failures by Cause"));
 		frappe.db.get_list("Channel Settings", { pluck: "name", limit: 20, order_by: "name" }).then((names) => {
 			for (const name of names) show(frappe.utils.escape_html(name), [["channel", "=", name]]);
 		});
