@@ -296,6 +296,12 @@ def forget_pushed(channel: str, sales_order: str) -> None:
 	)
 
 
+def push_again(channel: str, sales_order: str) -> None:
+	"""See `Erp.push_again`."""
+	forget_pushed(channel, sales_order)
+	stock_change.note_order(frappe.get_doc("Sales Order", sales_order))
+
+
 def save_stock_ids(channel: str, ids: Mapping[str, str]) -> None:
 	"""See `Erp.save_stock_ids`: one statement."""
 	_save_columns(channel, {listing: {"stock_id": stock_id} for listing, stock_id in ids.items()})

@@ -14,12 +14,10 @@ import redis
 from frappe import _
 from frappe.desk.doctype.notification_log.notification_log import enqueue_create_notification
 from frappe.utils import escape_html, get_url, get_url_to_form
-from frappe.utils.user import get_users_with_role
 
 from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.protocols import Check
-from commerce_bridge.erpnext import channel_state, inbox, sql, transaction
-from commerce_bridge.permissions import MANAGER
+from commerce_bridge.erpnext import alert_settings, channel_state, inbox, sql, transaction
 
 QUIET = timedelta(minutes=15)
 #: Rejected requests within an hour from which on somebody should look.
@@ -30,12 +28,15 @@ SWEPT = "commerce_bridge_last_sweep"
 #: Named in one message; the link leads to all of them.
 NAMED = 5
 #: What differs between two failures of one cause: names in quotes, amounts, documents.
-DETAILS = r'"[^"]*"|\S*\d\S*'
+DETAILS = r'"[^"]*"|[^\s\d]*+\d\S*'
+#: Characters of a message that tell its cause: without an end, one long word keeps the database busy for minutes.
+TELLING = 1_000
 #: What makes two failures the same to a person: their class and their message without what it is about. Hashed,
 #: since a collation would take causes for equal that are not.
-CAUSE = """SHA2(CONCAT(COALESCE(error_class, ''), ': ', REGEXP_REPLACE(
-	REPLACE(REPLACE(COALESCE(message, ''), COALESCE(external_number, ''), '…'), COALESCE(external_id, ''), '…'),
-	%(details)s, '…')), 256)"""
+CAUSE_TEXT = f"""REGEXP_REPLACE(
+	REPLACE(REPLACE(LEFT(COALESCE(message, ''), {TELLING}), COALESCE(external_number, ''), '…'),
+	COALESCE(external_id, ''), '…'), %(details)s, '…')"""
+CAUSE = f"SHA2(CONCAT(COALESCE(error_class, ''), ': ', {CAUSE_TEXT}), 256)"
 UNTOLD = "state = 'Failed' AND announced = 0"
 CAUSES = f"""SELECT channel, {CAUSE} AS cause, COUNT(*) AS count, MAX(modified) AS latest FROM `tabSync Log`
 	WHERE {UNTOLD} GROUP BY channel, cause ORDER BY MIN(modified)"""
@@ -45,7 +46,10 @@ EXAMPLES = f"""SELECT name, error_class, message, external_number, external_id F
 
 
 def announce() -> None:
-	"""Announces failures nobody was told of, and rejected requests that pile up. Commits."""
+	"""Announces failures nobody was told of, and rejected requests that pile up; after the quiet hours what came
+	within them. Commits."""
+	if alert_settings.is_quiet(utc_now()):
+		return
 	with transaction.transaction("announce-failures"):
 		for group in frappe.db.sql(CAUSES, {"details": DETAILS}, as_dict=True):
 			if _may_tell(group.channel, group.cause):
@@ -58,7 +62,7 @@ def _announce(group: Any) -> None:
 	"""One message for a cause, however many failed of it; they count as told."""
 	values = {**group, "details": DETAILS, "named": NAMED}
 	rows = frappe.db.sql(EXAMPLES, values, as_dict=True)
-	_tell(group.channel, _subject(group.channel, rows, group.count), _body(rows), rows[0].name)
+	tell(group.channel, _subject(group.channel, rows, group.count), _body(rows), rows[0].name)
 	sql.execute(f"UPDATE `tabSync Log` SET announced = 1 WHERE {OF_CAUSE}", values)
 
 
@@ -97,22 +101,22 @@ def _announce_rejected(channel: str) -> None:
 	count = inbox.rejected(channel, hours=1)
 	if count >= REJECTED_PILE and _may_tell(channel, "rejected requests"):
 		subject = _("{0}: {1} requests rejected within the hour").format(channel, count)
-		_tell(channel, subject, _("Is the secret in the storefront the channel's?"), None)
+		tell(channel, subject, _("Is the secret in the storefront the channel's?"), None)
 
 
 def tell_paused(channel: str, reason: str) -> None:
-	"""A channel stopped by itself: its recipients are told, or where it has none all Managers."""
-	_tell(channel, _("{0} is paused: {1}").format(channel, reason), "", None, managers=True)
+	"""A channel stopped by itself: its recipients are told, or where it has none those of the Alert Settings, at any hour."""
+	tell(channel, _("{0} is paused: {1}").format(channel, reason), "", None)
 
 
 def tell_warnings(channel: str, warnings: Sequence[Check]) -> None:
-	"""What a storefront will not do for much longer: each is told once, to the recipients or all Managers. Commits."""
+	"""What a storefront will not do for much longer: each is told once. Commits."""
 	with transaction.transaction(f"warnings:{channel}"):
 		told = json.loads(channel_state.get_cursor(channel, WARNED, lock=True) or "[]")
 		for check in warnings:
 			if check.title not in told:
 				subject = _("{0}: {1}").format(channel, check.title)
-				_tell(channel, subject, f"<p>{escape_html(check.fix or '')}</p>", None, managers=True)
+				tell(channel, subject, f"<p>{escape_html(check.fix or '')}</p>", None)
 		kept = list(dict.fromkeys([*told, *(check.title for check in warnings)]))[-WARNINGS_KEPT:]
 		if kept != told:
 			channel_state.set_cursor(channel, WARNED, json.dumps(kept))
@@ -123,17 +127,17 @@ def tell_personal_data(channel: str, log: str) -> None:
 	subject = _("{0}: somebody asks what is known of them").format(channel)
 	link = get_url(f"/api/method/commerce_bridge.api.personal_data?log={quote(log)}")
 	text = escape_html(_("Download what is known and send it on within 30 days"))
-	_tell(channel, subject, f'<p><a href="{link}">{text}</a></p>', log, managers=True)
+	tell(channel, subject, f'<p><a href="{link}">{text}</a></p>', log)
 
 
-def _tell(channel: str, subject: str, body: str, log: str | None, managers: bool = False) -> None:
-	"""A notification on the Desk, and by e-mail as far as the recipient's settings and the site send any.
+def tell(channel: str, subject: str, body: str, log: str | None = None) -> None:
+	"""A notification on the Desk, to the channel's recipients, or where it names none by role (Alert Settings).
 
-	:param managers: tell these where nobody else is named
+	:param subject: plain text
+	:param body: HTML
 	"""
 	recipients = frappe.get_all("Channel Alert Recipient", {"parent": channel}, pluck="user")
-	if managers and not recipients:
-		recipients = get_users_with_role(MANAGER)
+	recipients = recipients or alert_settings.told_by_role()
 	if not recipients:
 		return
 	enqueue_create_notification(

@@ -13,12 +13,13 @@ from frappe import _
 from frappe.utils import add_days, cstr, escape_html, get_datetime, get_url, now_datetime, strip_html
 
 from commerce_bridge import connectors
-from commerce_bridge.bridge import feeds, receive, signatures, webhooks
+from commerce_bridge.bridge import feeds, receive, webhooks
 from commerce_bridge.bridge.channel import ChannelStatus
 from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.errors import BridgeError, Misconfigured, Rejected
 from commerce_bridge.bridge.model import DataRequest
-from commerce_bridge.bridge.protocols import Check, Kind, Progress
+from commerce_bridge.bridge.protocols import Check, Kind, Progress, Suggestions
+from commerce_bridge.bridge.suggestions import lacking
 from commerce_bridge.erpnext import (
 	bin,
 	channel_listing,
@@ -143,6 +144,13 @@ def test_connection(channel: str) -> list[Check]:
 	return [*connector(channel).check(), *preflight.checks(channel_settings.load(channel).channel)]
 
 
+def suggestions(channel: str) -> Suggestions | None:
+	"""What the shop has and the channel's tables, as they are saved, have no row for; None where the platform cannot
+	be asked."""
+	found = connector(channel).suggestions()
+	return None if found is None else lacking(channel_settings.load(channel).channel, found)
+
+
 def callback_url(channel: str) -> str:
 	return f"{get_url()}/api/method/commerce_bridge.api.webhook?channel={frappe.utils.quote(channel)}"
 
@@ -157,7 +165,9 @@ def check_webhooks(only: str | None = None) -> None:
 	"""Registers what a storefront dropped, or a newer version of this app listens to. An entry is made for a channel
 	only where there is something to do, or where the storefront cannot be asked: the entry says why, and retries."""
 	for channel in channel_settings.active_channels():
-		if only in (None, channel) and _webhooks_differ(channel):
+		if only not in (None, channel) or _is_followed(channel):
+			continue
+		if _webhooks_differ(channel):
 			here = site.world()
 			with here.erp.transaction():
 				here.journal.record([webhooks.follow_entry(channel, callback_url(channel))])
@@ -177,6 +187,13 @@ def tell_warnings(only: str | None = None) -> None:
 			_note_unexpected(channel, error)
 
 
+def _is_followed(channel: str) -> bool:
+	"""Whether an entry that will register is under way: one is enough for a shop that is away for hours."""
+	return bool(
+		frappe.db.exists("Sync Log", {"channel": channel, "topic": webhooks.FOLLOW, "state": ("in", WAITING)})
+	)
+
+
 def _webhooks_differ(channel: str) -> bool:
 	try:
 		return connector(channel).webhooks_differ(callback_url(channel))
@@ -188,7 +205,7 @@ def _webhooks_differ(channel: str) -> bool:
 
 
 def _note_unexpected(channel: str, error: Exception) -> None:
-	"""The nightly job's boundary: one channel keeps none of the others from being looked at."""
+	"""The boundary of these jobs: one channel keeps none of the others from being looked at."""
 	frappe.db.rollback()
 	frappe.logger("commerce_bridge").error(f"{channel} cannot be looked at: {type(error).__name__}")
 
@@ -264,9 +281,9 @@ def _values(doc: Any, fieldname: str) -> Any:
 
 
 def _look_at_webhooks(doc: Any) -> None:
-	"""A channel that is switched on, perhaps for the first time, is looked at at once instead of within a day."""
+	"""A channel that is switched on, perhaps for the first time, is looked at at once."""
 	frappe.enqueue(
-		"commerce_bridge.tasks.check_webhooks",
+		"commerce_bridge.tasks.look_at",
 		queue="short",
 		enqueue_after_commit=True,
 		channel=doc.name,
@@ -338,10 +355,10 @@ def _is_dead(progress: Progress) -> bool:
 	return progress.started < utc_now() - IMPORT_TIMEOUT
 
 
-def rotate_secret(channel: str) -> str:
+def rotate_secret(channel: str) -> str | None:
 	"""Makes a new webhook secret; the previous one stays valid for a day.
 
-	:return: the secret in the form of Standard Webhooks, shown once
+	:return: the secret, shown once; None where the storefront is told of it, so that nobody has to enter it
 	"""
 	doc = frappe.get_doc("Channel Settings", channel)
 	if connectors.signs_with_api_secret(doc.platform):
@@ -350,13 +367,17 @@ def rotate_secret(channel: str) -> str:
 				_(doc.meta.get_label("api_secret"))
 			)
 		)
-	secret = signatures.new_secret()
+	secret = channel_settings.new_webhook_secret(doc.platform)
 	if doc.webhook_secret:
 		doc.previous_webhook_secret = doc.get_password("webhook_secret")
 		doc.previous_secret_expires = to_site(utc_now() + channel_settings.OVERLAP)
 	doc.webhook_secret = secret
 	doc.save()
-	return secret
+	if not connectors.sets_webhook_secret(doc.platform):
+		return secret
+	if doc.state == "Active":
+		_look_at_webhooks(doc)
+	return None
 
 
 def confirm_site(channel: str) -> None:
@@ -404,6 +425,9 @@ def channel_health(channel: str) -> dict[str, Any]:
 		"failed_24h": _failed(channel),
 		"oldest_waiting": _oldest_waiting(channel),
 		"circuit": _circuit_state(circuit),
+		"facts": {
+			name: fact for name, fact in channel_state.get_facts(channel).items() if name[:1].isupper()
+		},
 		"progress": [asdict(progress) for progress in channel_state.get_progress(channel)],
 	}
 

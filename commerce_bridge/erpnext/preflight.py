@@ -1,22 +1,25 @@
 """What would make ERPNext refuse or change this channel's orders: found before the first one.
 
-An error makes every order fail, a warning some of them: with an error, a channel does not become Active.
+An error makes every order fail, or the storefront unusable: with one, a channel does not become Active. A warning
+holds some orders, or advises.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import frappe
 from frappe import _
 from frappe.utils import cint, escape_html, get_link_to_form, getdate, nowdate
 from frappe.utils.data import get_url_to_list
 
-from commerce_bridge.bridge.channel import Channel
-from commerce_bridge.bridge.errors import Misconfigured
+from commerce_bridge import connectors
+from commerce_bridge.bridge.channel import Channel, Credentials
+from commerce_bridge.bridge.errors import BridgeError, Misconfigured, Retryable
 from commerce_bridge.bridge.money import decimals_of
-from commerce_bridge.bridge.protocols import Check
-from commerce_bridge.erpnext import currency_exchange
+from commerce_bridge.bridge.protocols import Check, Token
+from commerce_bridge.erpnext import channel_state, currency_exchange, site
 from commerce_bridge.permissions import INTEGRATION
 
 #: Documents named as examples in one line of advice.
@@ -46,17 +49,69 @@ def checks(channel: Channel) -> list[Check]:
 	return [check for look in found for check in look(channel)]
 
 
-def require(channel: Channel) -> None:
-	"""Raises `ValidationError` that lists every error; shows the warnings where there is none."""
-	wrong = [check for check in checks(channel) if not check.ok]
-	errors = [check for check in wrong if check.severity == "error"]
-	name = escape_html(channel.name)
+def require(channel: Channel, credentials: Credentials) -> None:
+	"""Raises `ValidationError` that lists every error of this site and of the storefront; shows the warnings of this
+	site where there is none.
+
+	A storefront that does not answer now refuses nothing, and is told of: whether it can be reached in this minute
+	says nothing of the set-up, and what cannot be sent is tried again. Its own warnings are left to Test Connection:
+	some of them (webhooks that are missing) are put right by the channel's becoming active.
+	"""
+	here = [check for check in checks(channel) if not check.ok]
+	shop = [
+		check for check in of_storefront(channel, credentials) if not check.ok and check.severity == "error"
+	]
+	errors = [check for check in (*here, *shop) if check.severity == "error" and not check.unreachable]
 	if errors:
-		title = _("{0} cannot be active yet").format(name)
-		frappe.throw(_as_list(_("Each of these makes every order fail:"), errors), title=title)
-	if wrong:
-		title = _("{0} is active").format(name)
-		frappe.msgprint(_as_list(_("Some orders will be held:"), wrong), title=title, indicator="orange")
+		title = _("{0} cannot be active yet").format(escape_html(channel.name))
+		frappe.throw(_as_list(_("To be put right first:"), errors), title=title)
+	_advise(channel, [check for check in shop if check.unreachable], here)
+
+
+def of_storefront(channel: Channel, credentials: Credentials) -> list[Check]:
+	"""What the storefront's connector finds wrong with settings that are being saved. Nothing of the answers is kept:
+	they may be refused."""
+	surroundings = replace(site.surroundings(), memory=_Trial(channel_state.get_token(channel.name)))
+	try:
+		return connectors.build(channel, credentials, surroundings).check()
+	except BridgeError as error:
+		fix = "Test the connection again" if isinstance(error, Retryable) else "Change it in Channel Settings"
+		line = _check(False, str(error), fix, "Channel Settings", channel.name)
+		return [replace(line, unreachable=isinstance(error, Retryable))]
+
+
+class _Trial:
+	"""A connector's `Memory` for one check."""
+
+	def __init__(self, token: Token | None):
+		self._token = token
+		self._facts: dict[str, str] = {}
+
+	def get_token(self, channel: str) -> Token | None:
+		return self._token
+
+	def save_token(self, channel: str, token: Token | None) -> None:
+		self._token = token
+
+	def get_facts(self, channel: str) -> dict[str, str]:
+		return self._facts
+
+	def save_facts(self, channel: str, facts: Mapping[str, str]) -> None:
+		self._facts = dict(facts)
+
+
+def _advise(channel: Channel, unreachable: Sequence[Check], warnings: Sequence[Check]) -> None:
+	told = []
+	if unreachable:
+		intro = _(
+			"The storefront did not answer, so its side is not checked. Press Test Connection once it does:"
+		)
+		told.append(_as_list(intro, unreachable))
+	if warnings:
+		told.append(_as_list(_("Worth a look. Some of these hold orders, others advise:"), warnings))
+	if told:
+		title = _("{0} is active").format(escape_html(channel.name))
+		frappe.msgprint("".join(told), title=title, indicator="orange")
 
 
 def _as_list(intro: str, wrong: Sequence[Check]) -> str:

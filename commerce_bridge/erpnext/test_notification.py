@@ -67,7 +67,7 @@ class TestWarnings(NotificationCase):
 	def days(self, *days: list[Check] | Exception) -> list[Any]:
 		with patch(WARNINGS, side_effect=list(days)):
 			for _day in days:
-				tasks.check_webhooks(SHOP)
+				tasks.tell_warnings()
 		frappe.db.rollback()
 		fields = ["subject", "email_content", "document_type", "document_name"]
 		return frappe.get_all("Notification Log", {"for_user": RECIPIENT}, fields, order_by="creation")

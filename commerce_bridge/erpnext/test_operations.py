@@ -105,11 +105,11 @@ class TestState(OperationsCase):
 		self.settings(state="Paused")
 		with patch("frappe.enqueue") as enqueue:
 			self.settings(state="Active")
-		[asked] = [call for call in enqueue.call_args_list if call.args[0].endswith("check_webhooks")]
+		[asked] = [call for call in enqueue.call_args_list if call.args[0].endswith("tasks.look_at")]
 		self.assertEqual(asked.kwargs["channel"], SHOP)
 		self.assertEqual(self.work(), [])
 		with patch(f"{CONNECTOR}.webhooks_differ", return_value=True):
-			tasks.check_webhooks(asked.kwargs["channel"])
+			tasks.look_at(asked.kwargs["channel"])
 		with patch(f"{CONNECTOR}.register_webhooks", return_value=None) as register:
 			[entry] = self.work()
 		register.assert_called_once_with(operations.callback_url(SHOP))
@@ -186,7 +186,7 @@ class TestAnnounce(OperationsCase):
 			self.fixture.journal.record([entry])
 
 	def announced(self) -> int:
-		with patch.object(notification, "_tell") as tell:
+		with patch.object(notification, "tell") as tell:
 			notification.announce()
 		return tell.call_count
 

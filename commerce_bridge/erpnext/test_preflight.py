@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import frappe
 from frappe.client import set_value
 
-from commerce_bridge.bridge.channel import ChannelStatus, FieldMap
-from commerce_bridge.bridge.protocols import Check
-from commerce_bridge.erpnext import channel_settings, preflight
+from commerce_bridge.bridge import signatures
+from commerce_bridge.bridge.channel import ChannelStatus, Credentials, FieldMap
+from commerce_bridge.bridge.errors import Misconfigured, Retryable
+from commerce_bridge.bridge.protocols import Check, HttpResponse, Token
+from commerce_bridge.erpnext import channel_settings, channel_state, preflight
 from commerce_bridge.tests import settings
 from commerce_bridge.tests.base import SiteTestCase
 from commerce_bridge.tests.factory import SiteFixture
@@ -227,12 +230,77 @@ class TestActivation(SiteTestCase):
 		self.fixture = SiteFixture()
 		self.fixture.make_channel(SHOP, status=ChannelStatus.DISABLED)
 		# ERPNext fills in the default warehouse of Stock Settings where a new document has none
-		self.fixture.make_channel(SHOP, status=ChannelStatus.DISABLED, default_warehouse=None)
+		self.fixture.make_channel(SHOP, status=ChannelStatus.DISABLED, default_warehouse=None, store_url="")
 		if not frappe.db.exists("User", MANAGER):
 			values = {"doctype": "User", "email": MANAGER, "first_name": "Manager", "send_welcome_email": 0}
 			frappe.get_doc(values).insert().add_roles("Commerce Bridge Manager")
 			frappe.db.commit()
+		self.fixture.set_credentials(SHOP, Credentials(webhook_secrets=(signatures.new_secret(),)))
 		frappe.local.message_log = []
+
+	def storefront(self, answer: Any) -> None:
+		"""What the storefront answers to a ping; an exception is raised."""
+		response = {"return_value": answer} if isinstance(answer, HttpResponse) else {"side_effect": answer}
+		frappe.db.set_value("Channel Settings", SHOP, "store_url", "https://shop.example")
+		frappe.db.commit()
+		frappe.clear_document_cache("Channel Settings", SHOP)
+		ping = patch("commerce_bridge.connectors.custom.client.CustomClient.post", **response)
+		self.posted = ping.start()
+		self.addCleanup(ping.stop)
+
+	def activate(self, **values: Any) -> None:
+		doc = frappe.get_doc("Channel Settings", SHOP)
+		doc.update({"state": "Active", "default_warehouse": self.fixture.warehouse, **values}).save()
+
+	def test_what_the_storefront_refuses_keeps_a_channel_from_becoming_active(self) -> None:
+		self.storefront(Misconfigured("The storefront answered 401: check <b>the secret</b>"))
+		for way in (self.activate, self.rest):
+			with self.assertRaisesRegex(frappe.ValidationError, "answered 401: check &lt;b&gt;the secret"):
+				way()
+			frappe.db.rollback()
+			self.assertEqual(frappe.db.get_value("Channel Settings", SHOP, "state"), "Disabled")
+		self.assertEqual(self.posted.call_count, 2)
+
+	def rest(self) -> None:
+		values = {"state": "Active", "default_warehouse": self.fixture.warehouse}
+		set_value("Channel Settings", SHOP, values)
+
+	def test_a_storefront_that_does_not_answer_is_told_of_and_holds_nothing_up(self) -> None:
+		self.storefront(Retryable("The storefront answered 503"))
+		self.activate(taxes=[])
+		self.assertEqual(frappe.db.get_value("Channel Settings", SHOP, "state"), "Active")
+		for told in ("The storefront did not answer", "answered 503", "Worth a look", "Add a row to Taxes"):
+			self.assertIn(told, self.messages())
+
+	def test_a_storefront_that_takes_the_ping(self) -> None:
+		self.storefront(HttpResponse(200, {}, b""))
+		self.activate()
+		self.assertNotIn("did not answer", self.messages())
+		self.posted.assert_called_once_with("ping", {})
+
+	def test_the_check_is_of_the_credentials_that_are_being_saved(self) -> None:
+		"""The secret just entered, not the one before; an untouched one is read from where it is kept."""
+		kept = frappe.get_doc("Channel Settings", SHOP).get_password("webhook_secret")
+		entered = signatures.new_secret()
+		for values, secret in (({"webhook_secret": entered}, entered), ({}, kept)):
+			doc = frappe.get_doc("Channel Settings", SHOP).update(values)
+			self.assertEqual(channel_settings.credentials_of(doc).webhook_secrets, (secret,))
+
+	def test_nothing_of_a_check_is_kept(self) -> None:
+		"""It may be of credentials that are refused: their token must not become the channel's."""
+		memory: list[Any] = []
+
+		def built(channel: Any, credentials: Any, surroundings: Any) -> Any:
+			memory.append(surroundings.memory)
+			surroundings.memory.save_token(SHOP, Token("of another shop"))
+			surroundings.memory.save_facts(SHOP, {"WooCommerce": "10"})
+			raise Misconfigured("The key is wrong")
+
+		with patch("commerce_bridge.connectors.build", built), self.assertRaises(frappe.ValidationError):
+			self.activate()
+		self.assertEqual(memory[0].get_token(SHOP).value, "of another shop")
+		self.assertIsNone(channel_state.get_token(SHOP))
+		self.assertEqual(channel_state.get_facts(SHOP), {})
 
 	def messages(self) -> str:
 		return " ".join(str(message) for message in frappe.get_message_log())

@@ -20,8 +20,12 @@
 			drop_untouched_rows(frm);
 		},
 
+		platform: show_help,
+		authentication: show_help,
+
 		refresh(frm) {
 			offer_platforms(frm);
+			show_help(frm);
 			if (frm.is_new()) return drop_groups(frm);
 			show_webhook_url(frm);
 			show_health(frm);
@@ -49,15 +53,63 @@
 		}
 	}
 
+	const PLATFORMS = { custom: __("Custom storefront"), shopify: "Shopify", woocommerce: "WooCommerce" };
+
 	function offer_platforms(frm) {
 		const input = frm.fields_dict.platform.$input?.get(0);
 		if (!input || frm.platforms_offered) return;
 		frm.platforms_offered = true;
 		frappe.call("commerce_bridge.api.connectors").then(({ message }) => {
-			const list = new Awesomplete(input, { list: message || [], minChars: 0, autoFirst: true });
+			const named = (message || []).map((value) => ({ value, label: PLATFORMS[value] || value }));
+			const list = new Awesomplete(input, { list: named, minChars: 0, autoFirst: true });
 			input.addEventListener("focus", () => list.evaluate());
 			input.addEventListener("awesomplete-selectcomplete", () => frm.set_value("platform", input.value));
+			if (document.activeElement === input) list.evaluate();
 		});
+	}
+
+	// Where each value stands in the storefront's own screens. What is not here keeps the text of the DocType.
+	const KEYS_PAGE = __("WooCommerce › Settings › Advanced › REST API");
+	const OWN_APP = __("Shopify admin › Settings › Apps and sales channels › Develop apps › your app › API credentials");
+	const DEV_APP = __("dev.shopify.com › Apps › your app › Settings");
+	const HELP = {
+		custom: {
+			store_url: __("The address at which your storefront takes our signed messages. Empty where it only reads from ERPNext."),
+			webhook_secret: __("Save, press Set-up › Rotate Secret, and enter what it shows in your storefront's configuration. It signs in both directions."),
+			warehouses: __("Location ID: what your storefront calls the place in its orders. Empty where it has no locations."),
+			webhook_url: __("Your storefront posts its orders here, signed with the webhook secret."),
+		},
+		shopify: {
+			store_url: __("Shopify admin › Settings › Domains: the address that ends in .myshopify.com, not the one buyers see."),
+			api_key: __("{0}: Client ID.", [DEV_APP]),
+			api_secret: ({ authentication }) =>
+				authentication === "Access Token"
+					? __("{0}: API secret key. Webhooks are signed with it.", [OWN_APP])
+					: __("{0}: Client secret. Webhooks are signed with it.", [DEV_APP]),
+			access_token: __("{0}: Admin API access token, shown once. It begins with shpat_.", [OWN_APP]),
+			warehouses: __("Location ID: the number at the end of a location's address in Shopify admin › Settings › Locations. Set-up › Suggest Mappings fetches them."),
+			webhook_url: __("Registered by itself once the channel is Active. By hand only for the compliance webhooks: dev.shopify.com › Apps › your app › Versions › Webhooks."),
+		},
+		woocommerce: {
+			store_url: __("WordPress › Settings › General: Site Address (URL), with its folder where it has one."),
+			api_key: __("Empty where you press Set-up › Connect to Shop. By hand: {0} › Add key, Permissions Read/Write: Consumer key (ck_…).", [KEYS_PAGE]),
+			api_secret: __("From the same screen, {0}: Consumer secret (cs_…), shown once.", [KEYS_PAGE]),
+			webhook_secret: __("Made here and given to the shop by itself: nothing to enter. There it stands under WooCommerce › Settings › Advanced › Webhooks."),
+			warehouses: __("WooCommerce has no locations: leave Location ID empty. What is offered is the sum of these warehouses."),
+			webhook_url: __("Registered by itself once the channel is Active: WooCommerce › Settings › Advanced › Webhooks."),
+		},
+	};
+
+	function help_of(frm, fieldname) {
+		const told = HELP[frm.doc.platform]?.[fieldname];
+		const text = typeof told === "function" ? told(frm.doc) : told;
+		return text ?? __(frappe.meta.get_docfield(frm.doctype, fieldname)?.description || "");
+	}
+
+	function show_help(frm) {
+		for (const fieldname of ["store_url", "api_key", "api_secret", "access_token", "webhook_secret", "warehouses"]) {
+			frm.set_df_property(fieldname, "description", help_of(frm, fieldname));
+		}
 	}
 
 	// ERPNext proposes "All Customer Groups" and "All Territories", which no customer should be in.
@@ -80,7 +132,8 @@
 		copy.on("click", () => frappe.utils.copy_to_clipboard(url));
 		const label = $(`<label class="control-label">`).text(__("Webhook URL"));
 		const row = $("<p>").append($(`<code style="word-break: break-all">`).text(url), " ", copy);
-		frm.fields_dict.webhook_url.$wrapper.empty().append(label, row);
+		const help = $(`<p class="help-box small text-muted">`).text(HELP[frm.doc.platform]?.webhook_url || "");
+		frm.fields_dict.webhook_url.$wrapper.empty().append(label, row, help);
 	}
 
 	function show_health(frm) {
@@ -105,6 +158,7 @@
 		const when = (time) => (time ? frappe.datetime.prettyDate(time) : __("never"));
 		const status_color = { Active: "green", Paused: "orange", Disabled: "gray" }[health.status];
 		const circuit = health.circuit || "Closed";
+		const facts = Object.entries(health.facts || {}).map(([label, value]) => [__(label), String(value)]);
 		return [
 			[__("On this site"), __(health.status), status_color],
 			[__("Last event in"), when(health.last_event)],
@@ -113,6 +167,7 @@
 			[__("Rejected in 24 hours"), String(health.rejected), health.rejected ? "orange" : "green"],
 			[__("Oldest waiting"), health.oldest_waiting ? when(health.oldest_waiting) : __("nothing waits")],
 			[__("Outgoing calls"), circuit_text(circuit), circuit === "Closed" ? "green" : "red"],
+			...facts,
 		];
 	}
 
@@ -237,10 +292,14 @@
 		const work = __("Synchronise");
 		frm.add_custom_button(__("Test Connection"), () => test_connection(frm), setup);
 		frm.add_custom_button(__("Register Webhooks"), () => register_webhooks(frm), setup);
-		if (frm.doc.authentication === "Authorisation") {
+		if (posts_keys(frm) || frm.doc.authentication === "Authorisation") {
 			frm.add_custom_button(__("Connect to Shop"), () => connect_to_shop(frm), setup);
 		}
-		frm.add_custom_button(__("Rotate Secret"), () => rotate_secret(frm), setup);
+		// Shopify signs with the API secret, which is renewed there.
+		if (frm.doc.platform !== "shopify") {
+			frm.add_custom_button(__("Rotate Secret"), () => rotate_secret(frm), setup);
+		}
+		frm.add_custom_button(__("Suggest Mappings"), () => suggest_mappings(frm), setup);
 		frm.add_custom_button(__("Add Listings"), () => add_listings(frm), setup);
 		frm.add_custom_button(__("Sync Stock Now"), () => preview_stock(frm), work);
 		const send = (label, method) =>
@@ -266,6 +325,7 @@
 			const worst_first = (checks || []).sort((one, other) => rank(one) - rank(other));
 			for (const check of worst_first) list.append(check_row(check));
 			show_dialog(__("Test Connection"), list);
+			show_health(frm);
 		});
 	}
 
@@ -274,8 +334,11 @@
 	}
 
 	function check_row(check) {
-		const color = ["red", "orange", "green"][rank(check)];
-		const row = $("<p>").append($(`<span class="indicator ${color}">`).text(check.title));
+		const [color, told] = [["red", __("Error")], ["orange", __("Warning")], ["green", __("In order")]][rank(check)];
+		const dot = $(`<span class="indicator ${color}" style="flex: none">`);
+		const title = $(`<span style="overflow-wrap: anywhere; min-width: 0">`).text(check.title);
+		const line = $(`<div style="display: flex; align-items: baseline">`);
+		const row = $(`<div class="mb-3">`).append(line.append(dot, $(`<span class="sr-only">`).text(`${told}: `), title));
 		if (check.ok) return row;
 		const advice = $(`<div class="text-muted" style="padding-left: 16px">`).text(check.fix || "");
 		if (check.document) advice.append(" ", document_link(check));
@@ -290,28 +353,194 @@
 		return link.attr("href", whole ? list : frappe.utils.get_form_link(doctype, document));
 	}
 
+	// --- suggestions -----------------------------------------------------------------------------------------
+
+	// The tables that rows are suggested for: what a row is called, its values, and what a person chooses.
+	const SUGGESTED = [
+		{
+			key: "taxes",
+			table: "taxes",
+			title: __("Taxes"),
+			name: ({ title, code, rate }) => [title || code, rate && `${rate} %`].filter(Boolean).join(", "),
+			values: ({ title, code, rate }) => ({ title, code, rate }),
+			targets: [["account", "Account", __("Account")]],
+		},
+		{
+			key: "shipping",
+			table: "shipping_methods",
+			title: __("Shipping Methods"),
+			name: ({ code, title }) => [title, code !== title && code].filter(Boolean).join(", "),
+			values: ({ code, title }) => ({ method: code || title }),
+			targets: [["item", "Item", __("Item")], ["account", "Account", __("or Account")]],
+		},
+		{
+			key: "locations",
+			table: "warehouses",
+			title: __("Locations"),
+			name: ({ id, name }) => `${name}, ${id}`,
+			values: ({ id }) => ({ location_id: id }),
+			targets: [["warehouse", "Warehouse", __("Warehouse")]],
+		},
+	];
+
+	function suggest_mappings(frm) {
+		if (frm.is_dirty()) {
+			frappe.msgprint(__("Save first: what the shop has is compared with the tables as they are saved."));
+			return;
+		}
+		frappe
+			.call({
+				method: "commerce_bridge.api.suggestions",
+				type: "GET",
+				args: { channel: frm.doc.name },
+				freeze: true,
+				freeze_message: __("Asking the shop…"),
+			})
+			.then(({ message }) => show_suggestions(frm, message));
+	}
+
+	function show_suggestions(frm, found) {
+		const groups = SUGGESTED.filter(({ key }) => found?.[key]?.length);
+		const notes = (found?.notes || []).map((note) => $(`<p class="text-muted">`).text(note));
+		if (!groups.length) {
+			show_dialog(__("Suggest Mappings"), [$("<p>").text(nothing_to_suggest(found)), ...notes]);
+			return;
+		}
+		const dialog = new frappe.ui.Dialog({
+			title: __("Suggest Mappings"),
+			size: "large",
+			fields: [{ fieldtype: "HTML", fieldname: "body" }],
+			primary_action_label: __("Add Rows"),
+			primary_action: () => add_suggested(frm, dialog, rows),
+		});
+		const intro = $("<p>").text(__("The shop has these, and the channel has no row for them. Tick those to add, and choose what each is booked on."));
+		const body = dialog.fields_dict.body.$wrapper.append(intro, notes);
+		const rows = groups.flatMap((group) => suggested_group(frm, body, group, found[group.key]));
+		dialog.show();
+	}
+
+	function nothing_to_suggest(found) {
+		if (!found) return __("This storefront cannot be asked. Add rows by the names its orders have; * stands for all.");
+		if (found.notes.length) return __("There is nothing to suggest.");
+		return __("Each tax, shipping method and location of the shop has a row.");
+	}
+
+	function suggested_group(frm, body, group, found) {
+		const section = $(`<fieldset class="mb-4">`).appendTo(body);
+		section.append($(`<legend style="font-size: var(--text-lg)">`).text(group.title));
+		const rows = [];
+		if (found.length > 1) choose_for_all(frm, section, group, rows);
+		for (const suggestion of found) rows.push(suggested_row(frm, section, group, suggestion));
+		return rows;
+	}
+
+	const ROW = `<div class="mb-2" style="display: flex; flex-wrap: wrap; gap: var(--margin-sm); align-items: center">`;
+
+	function choose_for_all(frm, section, group, rows) {
+		const line = $(ROW).appendTo(section);
+		line.append($(`<span class="text-muted" style="flex: 1 1 220px">`).text(__("For all ticked ones")));
+		for (const [fieldname, doctype, label] of group.targets) {
+			const control = target_control(frm, line, doctype, label, __("For all ticked ones"), () => {
+				const value = control.get_value();
+				for (const row of rows) if (value && row.box.checked) choose(row, fieldname, value);
+			});
+		}
+	}
+
+	function suggested_row(frm, section, group, suggestion) {
+		const line = $(ROW).appendTo(section);
+		const box = $(`<input type="checkbox">`).prop("checked", !suggestion.covered).get(0);
+		const name = group.name(suggestion);
+		const covered = suggestion.covered ? __("taken by the row for all") : "";
+		const about = [suggestion.example, covered].filter(Boolean).join(" · ");
+		const label = $(`<label class="mb-0" style="flex: 1 1 220px; min-width: 0; overflow-wrap: anywhere">`);
+		label.append(box, " ", $("<span>").text(name), $(`<div class="text-muted small">`).text(about)).appendTo(line);
+		const row = { group, suggestion, name, box, controls: {} };
+		for (const [fieldname, doctype, target] of group.targets) {
+			row.controls[fieldname] = target_control(frm, line, doctype, target, name, () => chosen(row, fieldname));
+		}
+		return row;
+	}
+
+	function target_control(frm, line, doctype, label, name, change) {
+		const parent = $(`<div style="flex: 1 1 160px; min-width: 0">`).appendTo(line);
+		const filters = { Item: { is_stock_item: 0, disabled: 0 }, Account: { company: frm.doc.company, is_group: 0 } };
+		const get_query = () => ({ filters: filters[doctype] || { company: frm.doc.company } });
+		const df = { fieldtype: "Link", options: doctype, placeholder: label, get_query, change, only_select: 1 };
+		const control = frappe.ui.form.make_control({ parent, df, only_input: true, render_input: true });
+		control.$input.attr("aria-label", `${label}: ${name}`);
+		return control;
+	}
+
+	function choose(row, fieldname, value) {
+		row.controls[fieldname].set_value(value).then(() => chosen(row, fieldname));
+	}
+
+	// A row is booked on one of its targets, and whoever chooses one means the row.
+	function chosen(row, fieldname) {
+		if (!row.controls[fieldname].get_value()) return;
+		row.box.checked = true;
+		for (const [other, control] of Object.entries(row.controls)) if (other !== fieldname) control.set_value("");
+	}
+
+	function add_suggested(frm, dialog, rows) {
+		const wanted = rows.filter(({ box }) => box.checked);
+		const targets = (row) =>
+			Object.fromEntries(Object.entries(row.controls).map(([name, control]) => [name, control.get_value()]));
+		const without = wanted.filter((row) => !Object.values(targets(row)).some(Boolean));
+		if (without.length || !wanted.length) {
+			const message = without.length ? __("Choose something for {0}, or untick it", [without[0].name]) : __("Tick something");
+			frappe.show_alert({ message: frappe.utils.escape_html(message), indicator: "orange" });
+			return;
+		}
+		for (const row of wanted) add_row(frm, row.group, { ...row.group.values(row.suggestion), ...targets(row) });
+		for (const table of new Set(wanted.map(({ group }) => group.table))) frm.refresh_field(table);
+		frm.dirty();
+		dialog.hide();
+		frm.scroll_to_field(wanted[0].group.table);
+		frappe.show_alert({ message: __("Rows added: {0}. Save to keep them.", [wanted.length]), indicator: "green" });
+	}
+
+	// A warehouse that has a row without a location gets this one: a second row would sell its stock twice.
+	function add_row(frm, { table }, values) {
+		const known = (frm.doc[table] || []).find((row) => values.warehouse && row.warehouse === values.warehouse && !row.location_id);
+		if (known) frappe.model.set_value(known.doctype, known.name, "location_id", values.location_id);
+		else frm.add_child(table, values);
+	}
+
 	function register_webhooks(frm) {
 		call(frm, "register_webhooks", {}, __("Registering…")).then((message) => {
 			show_dialog(__("Register Webhooks"), $("<p>").css("overflow-wrap", "anywhere").text(message));
 		});
 	}
 
-	// The store's own page asks whether this site may use it, and sends the browser back to this form.
-	function connect_to_shop(frm) {
+	function posts_keys(frm) {
+		return frm.doc.platform === "woocommerce";
+	}
+
+	function question_of(frm) {
+		if (posts_keys(frm)) {
+			return __("Go to the shop, log in as an administrator and agree there? The shop then makes a key for this channel, and takes you back.");
+		}
 		const address = `${frappe.urllib.get_base_url()}/api/method/commerce_bridge.api.authorised`;
-		const question = __("Go to the store and agree there? The app must know this address as a redirection URL: {0}", [
+		return __("Go to the store and agree there? The app must know this address as a redirection URL: {0}", [
 			`<code style="overflow-wrap: anywhere">${frappe.utils.escape_html(address)}</code>`,
 		]);
-		frappe.confirm(question, () =>
+	}
+
+	// The store's own page asks whether this site may use it, and sends the browser back to this form.
+	function connect_to_shop(frm) {
+		frappe.confirm(question_of(frm), () =>
 			call(frm, "authorise", {}, __("Connecting…")).then((url) => url && window.location.assign(url))
 		);
 	}
 
 	function rotate_secret(frm) {
-		const question = __("Make a new webhook secret? The previous one stays valid for a while, so that you can enter the new one in the storefront.");
+		const question = __("Make a new webhook secret? The previous one stays valid for a day, until the storefront has the new one.");
 		frappe.confirm(question, () =>
 			call(frm, "rotate_secret").then((answer) => {
-				show_secret(answer?.secret ?? answer);
+				if (answer?.secret) show_secret(answer.secret);
+				else frappe.show_alert({ message: __("The shop is told of it while the channel is Active."), indicator: "green" });
 				frm.reload_doc();
 			})
 		);

@@ -15,14 +15,27 @@ from commerce_bridge import connectors
 from commerce_bridge.erpnext import catalog, channel_state, preflight
 from commerce_bridge.erpnext.channel_settings import (
 	channel_of,
+	credentials_of,
 	follow_credentials,
 	given_credentials,
+	lines_of,
+	new_webhook_secret,
+	register_platforms,
 	remember_site,
 )
 from commerce_bridge.permissions import INTEGRATION
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}")
 NEEDED_WHEN_ACTIVE = ("company", "currency", "price_list", "integration_user")
+# What a platform has a say in, see `connectors.settings_problems`.
+OF_PLATFORM = (
+	"store_url",
+	"api_version",
+	"authentication",
+	"order_statuses",
+	"shipped_status",
+	"partly_shipped_status",
+)
 # What the engine itself decides on a document; a field map must not write over it.
 ENGINE_FIELDS = frozenset(
 	"name owner docstatus status company customer currency conversion_rate amended_from grand_total "
@@ -61,6 +74,8 @@ class ChannelSettings(Document):
 		api_secret: DF.Password | None
 		api_version: DF.Data | None
 		authentication: DF.Literal["Access Token", "Client Credentials", "Authorisation"]
+		bundle_keys: DF.SmallText | None
+		bundle_rows: DF.Literal["Every Row", "Containers", "Parts"]
 		catalog_fields: DF.Table[ChannelCatalogField]
 		channel_name: DF.Data
 		company: DF.Link | None
@@ -81,6 +96,7 @@ class ChannelSettings(Document):
 		fulfilled_in_shop: DF.Literal["Draft Delivery Note", "Fail"]
 		gift_card_item: DF.Link | None
 		grade_factor: DF.Check
+		import_renewals: DF.Check
 		integration_user: DF.Link | None
 		naming_series: DF.Data | None
 		new_item_group: DF.Link | None
@@ -94,6 +110,7 @@ class ChannelSettings(Document):
 		owner_price: DF.Literal["ERPNext", "Storefront", "Nobody"]
 		owner_stock: DF.Literal["ERPNext", "Storefront", "Nobody"]
 		owner_title: DF.Literal["ERPNext", "Storefront", "Nobody"]
+		partly_shipped_status: DF.Data | None
 		platform: DF.Data
 		preorder: DF.Check
 		previous_secret_expires: DF.Datetime | None
@@ -106,10 +123,12 @@ class ChannelSettings(Document):
 		send_customers: DF.Literal["Nothing", "Own", "All"]
 		send_local_changes: DF.Check
 		send_order_status: DF.Literal["Nothing", "Own", "All"]
+		shipped_status: DF.Data | None
 		shipping_methods: DF.Table[ChannelShippingMethod]
 		state: DF.Literal["Active", "Paused", "Disabled"]
 		stock_buffer: DF.Float
 		store_url: DF.Data | None
+		tax_id_keys: DF.SmallText | None
 		taxes: DF.Table[ChannelTax]
 		territory: DF.Link | None
 		test_orders: DF.Check
@@ -133,9 +152,10 @@ class ChannelSettings(Document):
 		self.validate_warehouses()
 		self.validate_accounts()
 		self.validate_field_map()
+		self.validate_bundle_keys()
 		self.validate_catalog()
 		if self.state == "Active" and self.has_value_changed("state"):
-			preflight.require(channel_of(self))
+			preflight.require(channel_of(self), credentials_of(self))
 			remember_site(self)
 		self.validate_integration_user()
 
@@ -189,12 +209,14 @@ class ChannelSettings(Document):
 	def validate_connection(self) -> None:
 		"""What the platform asks of address, version and credentials; what is not filled in may wait until the
 		channel is to be Active."""
-		settings = {field: self.get(field) for field in ("store_url", "api_version", "authentication")}
+		follow_credentials(self)
+		if not self.webhook_secret and connectors.sets_webhook_secret(self.platform):
+			self.webhook_secret = new_webhook_secret(self.platform)
+		settings = {field: self.get(field) for field in OF_PLATFORM}
 		given = given_credentials(self)
 		for fieldname, problem in connectors.settings_problems(self.platform, settings, given):
 			if self.state == "Active" or self.get(fieldname):
 				self.refuse(fieldname, _(problem))
-		follow_credentials(self)
 
 	def validate_allowed_ips(self) -> None:
 		for line in (self.allowed_ips or "").split():
@@ -268,6 +290,17 @@ class ChannelSettings(Document):
 			if row.fieldname in ENGINE_FIELDS:
 				self.refuse("field_map", _("{0} is decided by Commerce Bridge itself").format(row.fieldname))
 
+	def validate_bundle_keys(self) -> None:
+		"""Lines such as _bundled_by=_bundle_cart_key; each key names one thing."""
+		parts = set()
+		for line in lines_of(self.bundle_keys):
+			part, _equals, container = (half.strip() for half in line.partition("="))
+			if not (part and container) or "=" in container:
+				self.refuse("bundle_keys", _("{0} is not a line such as part=container").format(line))
+			if part in parts:
+				self.refuse("bundle_keys", _("the key {0} is there twice").format(part))
+			parts.add(part)
+
 	def validate_catalog(self) -> None:
 		"""What goes out of an item is chosen here; nothing secret, and every key once."""
 		if self.compare_at_price_list and self.currency:
@@ -320,4 +353,5 @@ class ChannelSettings(Document):
 
 def platforms() -> list[str]:
 	"""Names of the platforms of this app and of those that register theirs by hook, sorted."""
-	return sorted({*connectors.platforms(), *frappe.get_hooks("commerce_bridge_connectors", default={})})
+	register_platforms()
+	return connectors.platforms()
