@@ -8,20 +8,35 @@ from typing import Any
 
 import frappe
 from frappe import _
-from frappe.utils import get_url_to_form
+from frappe.utils import cstr, get_url_to_form
+from pydantic import ValidationError as PydanticError
 from werkzeug.wrappers import Response
 
 from commerce_bridge import connectors as registry
 from commerce_bridge.bridge.clock import utc_now
+from commerce_bridge.bridge.details import Unmapped
 from commerce_bridge.bridge.errors import BridgeError
+from commerce_bridge.bridge.protocols import Suggestions
 from commerce_bridge.bridge.walks import PROGRESS
 from commerce_bridge.connectors.custom import mapper
-from commerce_bridge.erpnext import authorisation, channel_listing, inbox, operations, pull, resync
+from commerce_bridge.erpnext import (
+	authorisation,
+	channel_listing,
+	dashboard,
+	documentation_pages,
+	failures,
+	inbox,
+	operations,
+	pull,
+	resync,
+	unmapped_sku,
+)
+from commerce_bridge.erpnext import document_entries as document_entries_of
 from commerce_bridge.permissions import require
 
 
 class WebhookError(Exception):
-	"""Something unexpected in the webhook; says what class it was, and carries no data."""
+	"""Something unexpected in what a shop posted; says what class it was, and carries no data."""
 
 	http_status_code = 500
 
@@ -42,6 +57,18 @@ def webhook() -> Response:
 	except Exception as unexpected:
 		# Frappe logs the variables of every frame: the raised one has none of the request's.
 		error = type(unexpected).__name__
+	raise WebhookError(error)
+
+
+@frappe.whitelist(allow_guest=True, xss_safe=True, methods=["POST"])
+def authorised_keys() -> Response:
+	"""Where a shop posts the keys that a person there has agreed to: 200 with the state that `authorise` gave, else 403
+	without a word."""
+	error = None
+	try:
+		return Response("", 200 if authorisation.take_posted(frappe.request.get_data()) else 403)
+	except Exception as unexpected:
+		error = type(unexpected).__name__  # as above: keys are among the variables
 	raise WebhookError(error)
 
 
@@ -144,6 +171,31 @@ def skip(names: list[str] | str, reason: str) -> int:
 
 
 @frappe.whitelist(methods=["POST"])
+def retry_cause(channel: str | None = None, cause: str = "") -> int:
+	"""All failed entries of a cause (a key of the report Failures by Cause) are due now; returns how many."""
+	if channel:
+		_channel("retry_cause", channel)
+	require("retry_cause")
+	return failures.retry(channel, cause)
+
+
+@frappe.whitelist(methods=["GET"])
+def entry_counts(channel: str | None = None) -> dict[str, int]:
+	"""How many entries of the Sync Log there are in each state."""
+	require("entry_counts")
+	return failures.counts(channel)
+
+
+@frappe.whitelist(methods=["GET"])
+def document_entries(doctype: str = "", name: str = "") -> list[dict[str, Any]]:
+	"""The latest entries of a Sales Order, a Delivery Note or an Item."""
+	require("document_entries")
+	if doctype not in document_entries_of.DOCTYPES:
+		frappe.throw(_("Of which document?"))
+	return document_entries_of.of_document(doctype, name)
+
+
+@frappe.whitelist(methods=["POST"])
 def accept_difference(name: str, difference: str, reason: str) -> None:
 	"""A Manager accepts exactly this difference of totals."""
 	[entry] = _entries("accept_difference", [name])
@@ -168,6 +220,21 @@ def test_connection(channel: str) -> list[dict[str, Any]]:
 	"""Checks of the storefront and of the set-up."""
 	_channel("test_connection", channel)
 	return [asdict(check) for check in _told(operations.test_connection, channel)]
+
+
+@frappe.whitelist(methods=["GET"])
+def suggestions(channel: str = "") -> dict[str, Any] | None:
+	"""Taxes, shipping methods and locations of the shop that the channel's tables have no row for; None where the
+	platform cannot be asked."""
+	_channel("suggestions", channel)
+	found = _told(operations.suggestions, channel)
+	return None if found is None else _as_json(found)
+
+
+def _as_json(found: Suggestions) -> dict[str, Any]:
+	rates = [None if tax.rate is None else f"{tax.rate:f}" for tax in found.taxes]
+	taxes = [{**asdict(tax), "rate": rate} for tax, rate in zip(found.taxes, rates, strict=True)]
+	return {**asdict(found), "taxes": taxes}
 
 
 @frappe.whitelist(methods=["POST"])
@@ -268,8 +335,8 @@ def import_products(
 
 
 @frappe.whitelist(methods=["POST"])
-def rotate_secret(channel: str) -> dict[str, str]:
-	"""A new webhook secret, shown once."""
+def rotate_secret(channel: str) -> dict[str, str | None]:
+	"""A new webhook secret, shown once where a person has to enter it."""
 	_channel("rotate_secret", channel, "write")
 	return {"secret": operations.rotate_secret(channel)}
 
@@ -298,6 +365,77 @@ def set_publication(names: list[str] | str, publication: str) -> int:
 	for name in listings:
 		frappe.get_doc("Channel Listing", name).check_permission("write")
 	return channel_listing.set_publication(listings, publication)
+
+
+@frappe.whitelist(methods=["POST"])
+def link_unmapped(channel: str, product: dict[str, Any] | str, item_code: str) -> int:
+	"""A product of the shop is this Item from now on; returns how many entries are retried because of it."""
+	_channel("link_unmapped", channel)
+	return _told(unmapped_sku.link, channel, _product(product), item_code)
+
+
+@frappe.whitelist(methods=["POST"])
+def create_unmapped(
+	channel: str, product: dict[str, Any] | str, item_code: str, item_name: str, item_group: str
+) -> dict[str, Any]:
+	"""Makes the Item of a product of the shop; returns its code, and how many entries are retried because of it."""
+	_channel("create_unmapped", channel)
+	return _told(unmapped_sku.create, channel, _product(product), item_code, item_name, item_group)
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def events_by_state(filters: dict[str, Any] | str | None = None) -> dict[str, Any]:
+	"""Chart of the workspace: events of each day, by their state.
+
+	:param filters: `channel`, or none
+	"""
+	require("events_by_state")
+	return dashboard.events_by_state(_chosen_channel(filters))
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def time_to_document(filters: dict[str, Any] | str | None = None) -> dict[str, Any]:
+	"""Chart of the workspace: seconds from event to Sales Order, median and 95th percentile of each day.
+
+	:param filters: `channel`, or none
+	"""
+	require("time_to_document")
+	return dashboard.time_to_document(_chosen_channel(filters))
+
+
+def _chosen_channel(filters: dict[str, Any] | str | None) -> str | None:
+	"""Charts without a choice are asked with an empty list."""
+	chosen = frappe.parse_json(filters) if filters else {}
+	return cstr(chosen.get("channel")) or None if isinstance(chosen, dict) else None
+
+
+@frappe.whitelist(methods=["GET", "POST"])
+def oldest_waiting() -> str:
+	"""Number card of the workspace: since when the oldest entry waits."""
+	require("oldest_waiting")
+	return dashboard.oldest_waiting()
+
+
+@frappe.whitelist(methods=["GET"])
+def documentation(name: str | None = None) -> dict[str, Any]:
+	"""One of the app's documents as HTML, and which there are."""
+	require("documentation")
+	return documentation_pages.page(name)
+
+
+@frappe.whitelist(methods=["GET"])
+def documentation_picture(name: str = "") -> Response:
+	"""A picture of a document."""
+	require("documentation_picture")
+	content, content_type = documentation_pages.picture(name)
+	return Response(content, content_type=content_type)
+
+
+def _product(product: dict[str, Any] | str) -> Unmapped:
+	try:
+		return Unmapped.model_validate(frappe.parse_json(product))
+	except PydanticError:
+		frappe.throw(_("Choose a row of the report"))
 
 
 def _channel(method: str, channel: str, right: str = "read") -> None:

@@ -16,7 +16,13 @@ before_uninstall = "commerce_bridge.uninstall.before_uninstall"
 # Forms
 # -----
 
-doctype_js = {"Delivery Note": "public/js/shipping.js", "Sales Invoice": "public/js/shipping.js"}
+doctype_js = {
+	"Delivery Note": ["public/js/shipping.js", "public/js/sync_section.js"],
+	"Item": "public/js/sync_section.js",
+	"Sales Invoice": "public/js/shipping.js",
+	"Sales Order": "public/js/sync_section.js",
+	"Sync Log": ["public/js/payload_viewer.js", "public/js/sync_story.js"],
+}
 
 # Document Events
 # ---------------
@@ -156,15 +162,17 @@ doc_events = {
 scheduler_events = {
 	"cron": {
 		"* * * * *": ["commerce_bridge.tasks.sweep", "commerce_bridge.tasks.announce"],
-		"*/5 * * * *": ["commerce_bridge.tasks.poll"],
+		"*/5 * * * *": ["commerce_bridge.tasks.poll", "commerce_bridge.tasks.watch"],
 		"5 0 * * *": ["commerce_bridge.tasks.change_prices"],
-		"30 1 * * *": ["commerce_bridge.tasks.check_webhooks"],
+		"25 * * * *": ["commerce_bridge.tasks.check_webhooks"],
+		"30 1 * * *": ["commerce_bridge.tasks.tell_warnings"],
 		# At night, one after the other: what somebody edited in a shop is noted before it is sent over.
 		"0 2 * * *": ["commerce_bridge.tasks.check_stock"],
 		"0 3 * * *": ["commerce_bridge.tasks.resync_stock"],
 		"0 4 * * *": ["commerce_bridge.tasks.resync_prices"],
 		"0 5 * * 0": ["commerce_bridge.tasks.resync_listings"],
-		"*/10 * * * *": ["commerce_bridge.tasks.notice_shipments"],
+		"*/10 * * * *": ["commerce_bridge.tasks.notice_shipments", "commerce_bridge.tasks.send_digest"],
+		"40 * * * *": ["commerce_bridge.tasks.watch_silence"],
 	},
 }
 

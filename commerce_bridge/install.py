@@ -81,6 +81,13 @@ CARRIERS: tuple[dict[str, Any], ...] = (
 	},
 	{"carrier_name": "Shiprocket", "tracking_url": "https://shiprocket.co/tracking/{tracking_number}"},
 )
+#: Filters of the Sync Log list that everybody finds under Saved Filters; a merchant may delete or add some.
+SAVED_FILTERS: dict[str, list[list[Any]]] = {
+	"Failed Today": [["state", "=", "Failed"], ["creation", "Timespan", "today"]],
+	"Settings Missing": [["state", "=", "Failed"], ["error_class", "=", "Misconfigured"]],
+	"Wrong Data": [["state", "=", "Failed"], ["error_class", "=", "Rejected"]],
+	"Nobody Is on It": [["state", "=", "Failed"], ["_assign", "is", "not set"]],
+}
 #: Where a site keeps which rights the app has given already.
 RIGHTS_GIVEN = "commerce_bridge_rights_given"
 GRADE_DEFAULTS = {"sellable": 1, "default_warranty_months": 12, "min_battery": 80}
@@ -93,6 +100,7 @@ def after_install() -> None:
 	add_permissions()
 	add_condition_grades()
 	add_carriers()
+	add_saved_filters()
 	add_indexes()
 
 
@@ -165,6 +173,16 @@ def add_carriers() -> None:
 		spellings = [{"platform": "shopify", "spelling": spelling}] if spelling else []
 		doc = {**seed, "doctype": "Carrier", "spellings": spellings}
 		frappe.get_doc(doc).insert(ignore_permissions=True)
+
+
+def add_saved_filters() -> None:
+	"""Seeds the saved filters of the Sync Log that are not there; never touches one that is."""
+	for title, filters in SAVED_FILTERS.items():
+		key = {"reference_doctype": "Sync Log", "filter_name": title}
+		if frappe.db.exists("List Filter", {**key, "for_user": ("is", "not set")}):
+			continue
+		rows = json.dumps([["Sync Log", *row] for row in filters])
+		frappe.get_doc({"doctype": "List Filter", **key, "filters": rows}).insert(ignore_permissions=True)
 
 
 def _add_permission(doctype: str, role: str, level: int, granted: tuple[str, ...], new: set[str]) -> None:

@@ -57,6 +57,7 @@ PERMISSIONS: dict[str, dict[str, dict[int, tuple[str, ...]]]] = {
 		"Stock Drift": {0: REPORT},
 		"Drift Check": {0: REPORT},
 		"Unbooked Sale": {0: REPORT},
+		"Alert Settings": {0: ALTER},
 		"Item": {0: ALTER, 1: ("read", "write")},
 		"Serial No": {0: ALTER, 1: ("read", "write")},
 	},
@@ -112,8 +113,8 @@ OPERATORS = (MANAGER, USER)
 READERS = (MANAGER, USER, INTEGRATION)
 
 # Whitelisted method -> roles, one of which its caller needs. `webhook` is open to guests who sign; the role is
-# asked of callers that send an API token instead of a signature. `authorised` is open to guests who bring the
-# state that `authorise` gave to a Manager.
+# asked of callers that send an API token instead of a signature. `authorised` and `authorised_keys` are open to
+# guests who bring the state that `authorise` gave to a Manager.
 METHODS: dict[str, tuple[str, ...]] = {
 	"commerce_bridge.api.webhook": (INTEGRATION,),
 	"commerce_bridge.api.health": READERS,
@@ -123,14 +124,23 @@ METHODS: dict[str, tuple[str, ...]] = {
 	"commerce_bridge.api.shipments": READERS,
 	"commerce_bridge.api.orders": READERS,
 	"commerce_bridge.api.connectors": OPERATORS,
+	"commerce_bridge.api.documentation": OPERATORS,
+	"commerce_bridge.api.documentation_picture": OPERATORS,
+	"commerce_bridge.api.events_by_state": OPERATORS,
+	"commerce_bridge.api.oldest_waiting": OPERATORS,
+	"commerce_bridge.api.time_to_document": OPERATORS,
 	"commerce_bridge.api.channel_health": OPERATORS,
 	"commerce_bridge.api.retry": OPERATORS,
 	"commerce_bridge.api.retry_with_current_version": OPERATORS,
+	"commerce_bridge.api.retry_cause": OPERATORS,
+	"commerce_bridge.api.entry_counts": OPERATORS,
+	"commerce_bridge.api.document_entries": OPERATORS,
 	"commerce_bridge.api.skip": OPERATORS,
 	"commerce_bridge.api.replay": OPERATORS,
 	"commerce_bridge.api.accept_difference": (MANAGER,),
 	"commerce_bridge.api.personal_data": (MANAGER,),
 	"commerce_bridge.api.test_connection": (MANAGER,),
+	"commerce_bridge.api.suggestions": (MANAGER,),
 	"commerce_bridge.api.register_webhooks": (MANAGER,),
 	"commerce_bridge.api.authorise": (MANAGER,),
 	"commerce_bridge.api.preview_stock": (MANAGER,),
@@ -146,6 +156,8 @@ METHODS: dict[str, tuple[str, ...]] = {
 	"commerce_bridge.api.confirm_site": (MANAGER,),
 	"commerce_bridge.api.add_listings": (MANAGER,),
 	"commerce_bridge.api.set_publication": (MANAGER,),
+	"commerce_bridge.api.link_unmapped": (MANAGER,),
+	"commerce_bridge.api.create_unmapped": (MANAGER,),
 }
 
 

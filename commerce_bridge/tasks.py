@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from commerce_bridge.erpnext import (
+	channel_watch,
+	digest,
 	item_price,
 	notification,
+	onboarding,
 	operations,
 	polling,
 	resync,
@@ -30,6 +33,22 @@ def sweep() -> None:
 def announce() -> None:
 	"""Each minute, apart from the sweep: whatever is wrong with a message, the work goes on."""
 	notification.announce()
+
+
+def watch() -> None:
+	"""Each five minutes: storefronts that do not answer, and which first steps are done."""
+	channel_watch.watch_circuits()
+	onboarding.tick()
+
+
+def watch_silence() -> None:
+	"""Each hour: channels that get no events although they usually do."""
+	channel_watch.watch_silence()
+
+
+def send_digest() -> None:
+	"""Each ten minutes: the digest, once its time has come."""
+	digest.send_if_due()
 
 
 def catch_up(channel: str) -> None:
@@ -77,8 +96,19 @@ def resync_prices() -> None:
 	resync.resync_all("price")
 
 
-def check_webhooks(channel: str | None = None) -> None:
-	"""Each night: storefronts drop subscriptions that failed for a while. Of a channel that is switched on, at once."""
+def check_webhooks() -> None:
+	"""Each hour: storefronts drop subscriptions that failed for a while, and some send nothing twice."""
+	operations.check_webhooks()
+	wake.wake()
+
+
+def tell_warnings() -> None:
+	"""Each night: what storefronts will not do for much longer."""
+	operations.tell_warnings()
+
+
+def look_at(channel: str) -> None:
+	"""Enqueued by `operations`: of a channel that is switched on, or has a new secret, at once."""
 	operations.check_webhooks(channel)
 	operations.tell_warnings(channel)
 	wake.wake()

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
 
@@ -14,11 +15,20 @@ import frappe
 from commerce_bridge import api
 from commerce_bridge.bridge.channel import ChannelStatus
 from commerce_bridge.bridge.clock import in_microseconds, utc_now
+from commerce_bridge.bridge.errors import Retryable
+from commerce_bridge.bridge.protocols import (
+	SuggestedLocation,
+	SuggestedShipping,
+	SuggestedTax,
+	Suggestions,
+)
 from commerce_bridge.erpnext import inbox
 from commerce_bridge.permissions import METHODS
 from commerce_bridge.tests.base import SiteTestCase
 from commerce_bridge.tests.factory import SiteFixture
 from commerce_bridge.tests.webhooks import PATH, SHOP, WebhookCase
+
+CONNECTOR = "commerce_bridge.connectors.custom.connector.CustomConnector"
 
 
 class TestWebhook(WebhookCase):
@@ -115,7 +125,22 @@ class TestRights(SiteTestCase):
 		"repair_drift": {"names": ["x"]},
 		"set_publication": {"names": ["x"], "publication": "Paused"},
 		"health": {},
+		"personal_data": {"log": "x"},
 		"connectors": {},
+		"documentation": {},
+		"documentation_picture": {"name": "x"},
+		"events_by_state": {},
+		"oldest_waiting": {},
+		"time_to_document": {},
+		"document_entries": {"doctype": "Sales Order", "name": "x"},
+		"link_unmapped": {"channel": SHOP, "product": {}, "item_code": "x"},
+		"create_unmapped": {
+			"channel": SHOP,
+			"product": {},
+			"item_code": "x",
+			"item_name": "x",
+			"item_group": "x",
+		},
 		"import_orders_since": {"channel": SHOP, "since": "2026-01-01"},
 	}
 
@@ -177,6 +202,28 @@ class TestRights(SiteTestCase):
 		api.confirm_site(SHOP)
 		self.assertTrue(all("title" in check for check in api.test_connection(SHOP)))
 		self.assertEqual(api.preview_stock(SHOP), [])
+
+	def test_suggestions_are_what_the_saved_tables_lack(self) -> None:
+		frappe.set_user(self.user("Commerce Bridge Manager"))
+		self.assertIsNone(api.suggestions(SHOP), "a custom storefront cannot be asked")
+		taxes = (SuggestedTax("VAT", None, Decimal("7.5"), "Order #1"),)
+		places = (SuggestedLocation("17", "Hall"),)
+		found = Suggestions(taxes, (SuggestedShipping("dhl", "DHL"),), places, ("A note",))
+		with patch(f"{CONNECTOR}.suggestions", return_value=found):
+			answer = api.suggestions(SHOP)
+		self.assertEqual(
+			[(tax["title"], tax["rate"], tax["covered"]) for tax in answer["taxes"]], [("VAT", "7.5", True)]
+		)
+		self.assertEqual([method["covered"] for method in answer["shipping"]], [True])
+		self.assertEqual([place["id"] for place in answer["locations"]], ["17"])
+		self.assertEqual(json.loads(frappe.as_json(answer))["notes"], ["A note"])
+
+	def test_suggestions_of_a_shop_that_does_not_answer(self) -> None:
+		frappe.set_user(self.user("Commerce Bridge Manager"))
+		gone = Retryable("The shop <b>answered</b> 503")
+		with patch(f"{CONNECTOR}.suggestions", side_effect=gone):
+			with self.assertRaisesRegex(frappe.ValidationError, "&lt;b&gt;answered"):
+				api.suggestions(SHOP)
 
 	def test_the_schema_is_public(self) -> None:
 		frappe.set_user("Guest")

@@ -8,6 +8,7 @@ from frappe.permissions import reset_perms, rights
 
 from commerce_bridge.custom_fields import CUSTOM_FIELDS
 from commerce_bridge.erpnext.channel_settings import SITE_ID
+from commerce_bridge.erpnext.onboarding import STEPS
 from commerce_bridge.install import INDEXES, RIGHTS_GIVEN, index_name
 from commerce_bridge.permissions import ROLES, is_own
 
@@ -20,7 +21,9 @@ def before_uninstall() -> None:
 	remove_permissions()
 	remove_roles()
 	remove_log_settings()
+	remove_saved_filters()
 	remove_scheduled_jobs()
+	remove_first_steps()
 	update_site_config(SITE_ID, "None")  # how Frappe spells "delete the key"
 	remove_indexes()  # last: changing a table commits
 
@@ -64,9 +67,19 @@ def remove_log_settings() -> None:
 	frappe.db.delete("Logs To Clear", {"ref_doctype": "Sync Log"})
 
 
+def remove_saved_filters() -> None:
+	"""Those of the Sync Log, whoever saved them."""
+	frappe.db.delete("List Filter", {"reference_doctype": "Sync Log"})
+
+
 def remove_scheduled_jobs() -> None:
 	"""Frappe would find them orphaned at its next migration; until then it would try to run them."""
 	frappe.db.delete("Scheduled Job Type", {"method": ("like", "commerce_bridge.%")})
+
+
+def remove_first_steps() -> None:
+	"""Steps name no module by which Frappe would find them."""
+	frappe.db.delete("Onboarding Step", {"name": ("in", list(STEPS))})
 
 
 def _rows(doctype: str, parent: str) -> list[tuple]:

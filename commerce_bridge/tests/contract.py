@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from unittest import TestCase
 
 from commerce_bridge.bridge.channel import Channel, ChannelStatus, Credentials
+from commerce_bridge.bridge.details import Details, Unmapped
 from commerce_bridge.bridge.errors import LeaseLost, Misconfigured, Rejected
 from commerce_bridge.bridge.model import (
 	Address,
@@ -95,6 +96,10 @@ class Fixture(Protocol):
 
 	def make_delivery(self, sales_order: str, carrier: str, tracking_number: str) -> str:
 		"""Submits a Delivery Note for all that is open."""
+		...
+
+	def deliver_one(self, sales_order: str) -> str:
+		"""Submits a Delivery Note of one piece of its first row."""
 		...
 
 	def track_delivery(self, delivery_note: str, *parcels: Parcel, delivered: bool = False) -> None:
@@ -310,6 +315,17 @@ class JournalContract(ContractSuite):
 		self.assertEqual((row["external_number"], row["payload"]), ("#7", '["left"]'))
 		self.assertEqual(row["attempt_count"], 1)
 
+	def test_details_stay_while_an_entry_is_retrying_and_go_with_the_next_outcome(self) -> None:
+		name = self.record("a")
+		details = Details(unmapped=(Unmapped(sku="MUG", name="A mug"),))
+		due = self.fixture.now()
+		self.finish(self.claim(), Outcome("Failed", "no item", "Misconfigured", details=details))
+		self.fixture.requeue(name)
+		self.finish(self.claim(), Outcome("Retrying", "503", "Retryable", next_attempt_at=due))
+		self.assertEqual(Details.model_validate_json(self.fixture.entry(name)["details"]), details)
+		self.finish(self.claim(), Outcome("Succeeded"))
+		self.assertIsNone(self.fixture.entry(name)["details"])
+
 	def test_finish_is_part_of_the_transaction(self) -> None:
 		name = self.record("a")
 		entry = self.claim()
@@ -480,6 +496,23 @@ class JournalContract(ContractSuite):
 		self.assertEqual(self.fixture.entry(after)["state"], "Failed")
 		self.assertEqual(self.settle(entry, self.fixture.now()), 1, "what was asked for since holds it too")
 
+	def test_of_one_moment_what_was_begun_before_brings_nothing_back(self) -> None:
+		"""A worker died over a state, and a later one of the same second was applied since."""
+		values = {"external_id": "9001", "source_time": MOMENT}
+		waiting = self.claimed(self.record("waiting", **values))
+		self.finish(waiting, Outcome("Retrying", "busy", "Retryable", next_attempt_at=self.fixture.now()))
+		older = self.record("older", **values | {"source_time": MOMENT - SECOND})
+		begun = [self.claimed(name) for name in (waiting.name, older)]
+		entry = self.claimed(self.record("now", **values))
+		assert entry.recorded is not None
+		self.assertEqual(self.settle(entry, entry.recorded), 1)
+		self.assertEqual(self.fixture.entry(waiting.name)["state"], "Skipped")
+		with self.assertRaises(LeaseLost), self.erp.transaction():
+			self.journal.hold(begun[0])
+		with self.erp.transaction():
+			self.journal.hold(begun[1])
+			self.journal.hold(entry)
+
 	def test_what_is_settled_is_part_of_the_transaction(self) -> None:
 		values = {"state": "Failed", "external_id": "9001", "source_time": MOMENT - SECOND}
 		name = self.record("older", **values)
@@ -611,6 +644,20 @@ class ChannelStateContract(ContractSuite):
 		self.state.save_token(name, None)
 		self.assertIsNone(self.state.get_token(name))
 
+	def test_facts_are_kept_committed_and_replaced(self) -> None:
+		name = self.channel.name
+		self.fixture.make_channel("Other Shop")
+		self.assertEqual(self.state.get_facts(name), {})
+		self.state.save_facts(name, {"Version": "10.2.4", "Currency": "€"})
+		with self.assertRaises(ZeroDivisionError), self.erp.transaction():
+			raise ZeroDivisionError
+		self.assertEqual(self.state.get_facts(name), {"Version": "10.2.4", "Currency": "€"})
+		self.assertEqual(self.state.get_facts("Other Shop"), {})
+		self.state.save_token(name, Token("t"))
+		self.state.save_facts(name, {"Version": "10.3"})
+		self.assertEqual(self.state.get_facts(name), {"Version": "10.3"})
+		self.assertEqual(self.state.get_token(name), Token("t"))
+
 	def test_the_circuit_is_swapped_only_by_who_saw_it(self) -> None:
 		name = self.channel.name
 		now = self.fixture.now().replace(microsecond=0)
@@ -691,10 +738,18 @@ class PartiesContract(ContractSuite):
 			self.erp.save_record(record)
 		with self.erp.transaction():
 			self.assertEqual(self.erp.get_record(self.channel.name, "Order", "9001"), record)
-			self.erp.save_record(replace(record, version=4, cancelled=True))
+			later = replace(
+				record,
+				version=4,
+				cancelled=True,
+				shop_total=Decimal("1234567.89"),
+				currency="EUR",
+				placed_on=now.date(),
+			)
+			self.erp.save_record(later)
 		with self.erp.transaction():
 			found = self.erp.get_record(self.channel.name, "Order", "9001")
-			self.assertEqual(found, replace(record, version=4, cancelled=True))
+			self.assertEqual(found, later)
 			self.assertIsNone(self.erp.get_record(self.channel.name, "Customer", "9001"))
 
 	def test_external_ids_differ_by_case_accent_and_blank(self) -> None:
@@ -1240,6 +1295,35 @@ class StockContract(ContractSuite):
 				self.fixture.track_delivery(note, *parcels)
 			self.assertEqual(self.shipment(note).parcels, parcels)
 			self.assertEqual(len(self.fixture.entries_about(note)), count)
+
+	def partly(self, external_id: str, *quantities: int) -> tuple[str, str]:
+		"""A Sales Order of a line for each quantity, and a Delivery Note of one piece of the first."""
+		rows = [row("CB-PHONE", quantity, line_id=f"l{at}") for at, quantity in enumerate(quantities)]
+		plan = self.plan(external_id, *rows)
+		with self.erp.transaction():
+			name = self.erp.create_sales_order(self.channel, plan).name
+		return name, self.fixture.deliver_one(name)
+
+	def test_a_shipment_is_complete_once_nothing_of_its_order_is_left(self) -> None:
+		for external_id, quantities in (("s-11", (2,)), ("s-12", (1, 1))):
+			order, first = self.partly(external_id, *quantities)
+			self.assertFalse(self.shipment(first).complete)
+			rest = self.fixture.make_delivery(order, "DHL", "T-11")
+			self.assertEqual([self.shipment(note).complete for note in (first, rest)], [True, True])
+			self.fixture.cancel_delivery(rest)
+			self.assertEqual([self.shipment(note).complete for note in (first, rest)], [False, False])
+			again = self.fixture.make_delivery(order, "DHL", "T-12")
+			notes = (first, rest, again)
+			self.assertEqual([self.shipment(note).complete for note in notes], [True, False, True])
+
+	def test_what_completes_an_order_tells_no_other_shipment_again(self) -> None:
+		order, first = self.partly("s-13", 2)
+		self.fixture.make_delivery(order, "DHL", "T-13")
+		for _twice in range(2):
+			self.fixture.track_delivery(first)
+		self.assertEqual(len(self.fixture.entries_about(first)), 1)
+		self.fixture.track_delivery(first, Parcel(tracking_number="P1"))
+		self.assertEqual(len(self.fixture.entries_about(first)), 2)
 
 	def test_delivered_is_told(self) -> None:
 		note = self.delivery("s-9")

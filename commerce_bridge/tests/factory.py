@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import frappe
 from erpnext.selling.doctype.sales_order.sales_order import make_delivery_note, make_sales_invoice
@@ -14,7 +15,7 @@ from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.errors import Rejected
 from commerce_bridge.bridge.model import Parcel
 from commerce_bridge.bridge.webhooks import FOLLOW
-from commerce_bridge.erpnext import channel_listing, channel_settings, operations
+from commerce_bridge.erpnext import channel_listing, channel_settings, operations, preflight
 from commerce_bridge.erpnext.erp import FrappeChannelState, FrappeErp
 from commerce_bridge.erpnext.sync_log import FrappeJournal
 from commerce_bridge.erpnext.time import to_site
@@ -49,6 +50,13 @@ POLICIES: dict[str, Any] = {
 	"authentication": "Access Token",
 	"api_version": "",
 	"test_orders": 0,
+	"order_statuses": "",
+	"import_renewals": 1,
+	"shipped_status": "completed",
+	"partly_shipped_status": "",
+	"bundle_rows": "Every Row",
+	"bundle_keys": "",
+	"tax_id_keys": "",
 	"fulfilled_in_shop": "Draft Delivery Note",
 	"notify_customer": 1,
 	"custom_line_item": None,
@@ -88,11 +96,18 @@ class SiteFixture:
 			frappe.db.delete(doctype)
 		frappe.db.delete("Channel Listing")
 		self._forget_parties()
+		self.set_alerts()
 		for name in frappe.get_all("Channel Settings", {"state": ("!=", "Paused")}, pluck="name"):
 			frappe.db.set_value("Channel Settings", name, "state", "Paused")  # those of other tests
 		frappe.db.commit()
 		channel_settings.forget()
 		frappe.db.commit()
+
+	def set_alerts(self, **values: Any) -> None:
+		"""Alert Settings at their defaults but for these, and by default without quiet hours; not committed."""
+		doc = frappe.new_doc("Alert Settings")
+		doc.update({"quiet_from": "00:00", "quiet_until": "00:00", **values})
+		doc.save(ignore_permissions=True)
 
 	def now(self) -> datetime:
 		return utc_now()
@@ -123,7 +138,10 @@ class SiteFixture:
 				**_as_fields(settings),
 			}
 		)
-		doc.save(ignore_permissions=True)
+		with patch.object(
+			preflight, "of_storefront", return_value=[]
+		):  # most tests have no storefront to ask
+			doc.save(ignore_permissions=True)
 		if doc.state == "Active":
 			frappe.db.delete("Sync Log", {"topic": FOLLOW, "channel": name})  # registers nowhere
 		frappe.db.commit()
@@ -213,6 +231,9 @@ class SiteFixture:
 		note.insert(ignore_permissions=True).submit()
 		frappe.db.commit()
 		return note.name
+
+	def deliver_one(self, sales_order: str) -> str:
+		return self.stands("partly delivered", sales_order)
 
 	def track_delivery(self, delivery_note: str, *parcels: Parcel, delivered: bool = False) -> None:
 		doc = frappe.get_doc("Delivery Note", delivery_note)
@@ -430,6 +451,7 @@ def _order_policy(policy: OrderPolicy) -> dict[str, Any]:
 		"afterwards": policy.afterwards,
 		"send_local_changes": int(policy.send_local_changes),
 		"test_orders": int(policy.test_orders),
+		"import_renewals": int(policy.renewals),
 		"fulfilled_in_shop": policy.fulfilled_in_shop,
 	}
 

@@ -6,11 +6,13 @@ Rows are what the storefront changed, columns what stands in ERPNext. One suite 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from commerce_bridge.bridge.channel import LineItems, OrderPolicy, WarehouseMap
+from commerce_bridge.bridge.details import Details
 from commerce_bridge.bridge.model import (
 	Address,
 	Customer,
@@ -25,6 +27,7 @@ from commerce_bridge.bridge.model import (
 	TaxLine,
 	Uninstalled,
 )
+from commerce_bridge.bridge.money import written
 from commerce_bridge.bridge.protocols import Incoming
 from commerce_bridge.bridge.receive import new_entry
 from commerce_bridge.bridge.worker import run_once
@@ -270,6 +273,32 @@ class OrderCells(CellSuite):
 				self.assertEqual((row["state"], row["reference_name"]), ("Succeeded", name))
 				self.assertIn("Nothing to change", row["message"])
 
+	def test_a_product_that_the_shop_deleted_leaves_its_item_on_the_order(self) -> None:
+		key, name = self.given("deleted-product")
+		gone = line(1).model_copy(update={"sku": None, "kind": "custom"})
+		row = self.receive(order(key, gone, line(2), version=2))
+		self.assertEqual((row["state"], row["reference_name"]), ("Succeeded", name), row["message"])
+		self.assertIn("Nothing to change", row["message"])
+		changed = order(key, gone, line(2), version=3, shipping="7.77")
+		row = self.receive(changed)
+		self.assertEqual(row["state"], "Succeeded", row["message"])
+		self.assert_equals(key, changed)
+		self.assertIn(
+			"Nothing to change",
+			self.receive(order(key, gone, line(2), version=4, shipping="7.77"))["message"],
+		)
+
+	def test_another_sku_or_barcode_of_the_same_product_changes_no_order(self) -> None:
+		"""Some shops tell those that the product has today."""
+		self.use()
+		key = self.key("other-sku")
+		sold = line(1).model_copy(update={"product_id": "77"})
+		self.assertEqual(self.receive(order(key, sold))["state"], "Succeeded")
+		renamed = sold.model_copy(update={"sku": "CB-CALL", "barcode": "4006381333931"})
+		self.assertIn("Nothing to change", self.receive(order(key, renamed, version=2))["message"])
+		other = line(1).model_copy(update={"sku": "CB-NONE"})
+		self.assertEqual(self.receive(order(key, other, version=3))["state"], "Failed")
+
 	def test_an_older_version_is_skipped(self) -> None:
 		key, name = self.given("stale", version=5)
 		row = self.receive(CHANGES["quantity"](key, version=4))
@@ -313,6 +342,23 @@ class OrderCells(CellSuite):
 		key, _ = self.given("cancel-draft", submit=False)
 		self.assertEqual(self.cancel(key)["state"], "Succeeded")
 		self.assertEqual(self.fixture.documents(key), 0)
+
+	def test_pieces_of_what_was_cancelled_here_first_are_sent_again_when_the_shop_cancels_it(self) -> None:
+		"""They were sent before the shop put them back itself."""
+		key, name = self.given("cancelled-here-first")
+		self.fixture.cancel_by_hand(name)
+		self.drain_stock_changes()
+		self.assertEqual(self.cancel(key)["state"], "Succeeded")
+		self.assertIn("CB-PHONE", self.drain_stock_changes())
+
+	def test_pieces_of_what_was_given_back_in_the_shop_are_sent_again(self) -> None:
+		"""A refund there may put them back on the shelf; here they are sold."""
+		key, _name = self.given("given-back")
+		self.drain_stock_changes()
+		self.receive(order(key, line(1), line(2), version=2, status="packed"))
+		self.assertEqual(self.drain_stock_changes(), [])
+		self.receive(order(key, line(1), line(2), version=3, refunded=Decimal("5.00")))
+		self.assertIn("CB-PHONE", self.drain_stock_changes())
 
 	def test_with_documents_on_it_a_cancellation_fails_and_says_which(self) -> None:
 		for what in self.fixture.standing:
@@ -362,6 +408,34 @@ class OrderCells(CellSuite):
 		changed = order(key, line(1, 4), version=3, status="pending")
 		self.assertEqual(self.receive(changed)["state"], "Succeeded")
 		self.assert_equals(key, changed)
+
+	def test_renewals_are_imported_unless_the_channel_does_not_want_them(self) -> None:
+		self.use(renewals=False)
+		key = self.key("renewal")
+		row = self.receive(order(key, line(1), renewal=True))
+		self.assertEqual((row["state"], self.fixture.documents(key)), ("Skipped", 0))
+		self.assertIn("renewal of a subscription", row["message"])
+		self.use()
+		self.assertEqual(self.receive(order(key, line(1), renewal=True, version=2))["state"], "Succeeded")
+		row = self.receive(order(key, line(1), version=3))
+		self.assertIn("Nothing to change", row["message"])
+
+	def test_what_was_given_back_is_said_and_changes_nothing(self) -> None:
+		key, name = self.given("given-back")
+		told = (
+			f"{written(Decimal(5), self.channel.currency)} was given back in the storefront: make the return"
+		)
+		back = {"refunded": Decimal(5)}
+		row = self.receive(order(key, line(1), line(2), version=2, **back))
+		self.assertEqual((row["state"], self.live(key)["name"]), ("Succeeded", name), row["message"])
+		self.assertIn("Nothing to change", row["message"])
+		self.assertIn(told, row["message"])
+		row = self.receive(order(key, line(1, 3), line(2), version=3, **back))
+		self.assertEqual(row["state"], "Succeeded")
+		self.assertIn("changed", row["message"])
+		self.assertIn(told, row["message"])
+		row = self.receive(order(key, line(1, 3), line(2), version=4))
+		self.assertNotIn("given back", row["message"])
 
 	def test_orders_placed_before_the_first_day_are_skipped(self) -> None:
 		self.use(from_date=T0 + timedelta(days=1))
@@ -428,6 +502,8 @@ class OrderCells(CellSuite):
 		row = self.receive(order(key, *lines))
 		self.assertEqual((row["state"], row["error_class"]), ("Failed", "Misconfigured"))
 		self.assertTrue(all(sku in row["message"] for sku in skus), row["message"])
+		unmapped = Details.model_validate_json(row["details"]).unmapped
+		self.assertEqual([product.sku for product in unmapped], skus)
 		for sku in skus:
 			self.fixture.make_item(sku)
 		self.assertEqual(self.receive(order(key, *lines))["state"], "Succeeded")
@@ -441,6 +517,32 @@ class OrderCells(CellSuite):
 		self.assertIn(str(good.total), row["message"])
 		self.assertIn(str(good.total + 1), row["message"])
 		self.assertEqual(self.fixture.documents(key), 0)
+		totals = Details.model_validate_json(row["details"]).order
+		assert totals
+		self.assertEqual((totals.number, totals.currency), (f"#{key}", self.channel.currency))
+		amounts = (totals.total, totals.document_total, totals.difference)
+		self.assertEqual(amounts, (good.total + 1, good.total, 1))
+		self.assertEqual(totals.placed_on, self.day(T0))
+
+	def test_the_total_of_what_is_booked_is_kept(self) -> None:
+		key, _name = self.given("kept-total")
+		changed = CHANGES["price"](key, version=2)
+		self.receive(changed)
+		with self.erp.transaction():
+			record = self.erp.get_record(self.channel.name, "Order", key)
+		assert record
+		kept = (record.shop_total, record.currency, record.placed_on)
+		self.assertEqual(kept, (changed.total, self.channel.currency, self.day(T0)))
+		note = self.fixture.stands("delivered", self.live(key)["name"])
+		self.addCleanup(self.fixture.cancel_delivery, note)
+		row = self.receive(CHANGES["quantity"](key, version=3))
+		totals = Details.model_validate_json(row["details"]).order
+		assert totals
+		self.assertEqual(totals.total, CHANGES["quantity"](key, version=3).total)
+		self.assertEqual((totals.document_total, totals.difference), (None, None), "nothing to accept")
+
+	def day(self, moment: datetime) -> date:
+		return moment.astimezone(ZoneInfo(self.channel.time_zone)).date()
 
 	def test_orders_of_one_buyer_share_a_customer_and_an_address(self) -> None:
 		self.use()

@@ -144,6 +144,10 @@ class TestPermissions(RolledBackTestCase):
 				"since": "2026-01-01",
 				"kind": "stock",
 				"publication": "Paused",
+				"product": {},
+				"item_code": "x",
+				"item_name": "x",
+				"item_group": "x",
 			}
 			with self.assertRaises(frappe.PermissionError, msg=method):
 				frappe.call(method, **arguments)
@@ -205,7 +209,9 @@ class TestChannelSettings(RolledBackTestCase):
 
 	def test_a_channel_is_bound_to_this_site_when_it_is_switched_on(self):
 		user = make_user("worker@example.com", INTEGRATION)
-		price_list = frappe.db.get_value("Price List", {"selling": 1}, ["name", "currency"], as_dict=True)
+		currency = frappe.get_cached_value("Company", company(), "default_currency")
+		own = {"selling": 1, "currency": currency}
+		price_list = frappe.db.get_value("Price List", own, ["name", "currency"], as_dict=True)
 		doc = frappe.get_doc("Channel Settings", make_channel("Bound"))
 		self.assertFalse(doc.enabled_site)
 		doc.update({"integration_user": user, "price_list": price_list.name, "currency": price_list.currency})
