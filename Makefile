@@ -8,18 +8,21 @@ CHANNEL ?= custom
 E2E_SHOP ?= vendure
 E2E_ERP ?= sandbox
 
-.PHONY: help demo test test-unit test-site chaos walk bench e2e lint format clean
+.PHONY: help demo test test-unit test-site test-browser shop chaos walk bench e2e lint format clean
 
 help:
-	@echo "make demo       200 orders through a simulated storefront and an embedded ERP (CHANNEL=custom or shopify, SERVE=1)"
+	@echo "make demo       200 orders through a simulated storefront and an embedded ERP (CHANNEL=custom, shopify or woocommerce, SERVE=1)"
 	@echo "make test       pytest, then the site tests if a bench is found (BENCH=/path SITE=name)"
 	@echo "make test-unit  pytest only"
 	@echo "make test-site  site tests of this checkout on a bench"
+	@echo "make test-browser  the Desk in Chromium on a site, with axe-core; skipped where something is missing (SCREENSHOTS=1)"
+	@echo "make shop       a simulated storefront with a page, to try a site with (docs/getting-started.md)"
 	@echo "make chaos      500 orders over HTTP on a site while its processes are killed"
 	@echo "make walk       1,000 random stock documents on a site, a storefront that fails, every listing checked"
 	@echo "make bench      the budget table, on a site if a bench is found"
 	@echo "make e2e        orders, stock, prices and shipments between a Vendure shop and an ERP (Node 20; E2E_ERP=site)"
-	@echo "                E2E_SHOP=shopify: the simulated Shopify in its place (no Node)"
+	@echo "                E2E_SHOP=shopify or woocommerce: a simulated shop in its place (no Node); woocommerce with"
+	@echo "                COMMERCE_BRIDGE_WOOCOMMERCE_URL, _KEY and _SECRET: a real one"
 	@echo "make lint       ruff, import contracts, DocTypes, hooks, packages"
 	@echo "make format     ruff format and safe fixes"
 	@echo "make clean      removes .venv and caches"
@@ -39,6 +42,12 @@ test-unit: $(VENV)/.stamp
 
 test-site: $(VENV)/.stamp
 	@$(RUN) scripts/site_run.py test $(ARGS)
+
+test-browser: $(VENV)/.stamp
+	@PYTHONPATH=. $(RUN) scripts/browser.py $(ARGS)
+
+shop: $(VENV)/.stamp
+	@$(RUN) -m sandbox.shop
 
 chaos: $(VENV)/.stamp
 	@$(RUN) scripts/site_run.py chaos $(ARGS)

@@ -117,6 +117,12 @@ class Process:
 			groups = os.getgrouplist(owner.pw_name, owner.pw_gid)
 			options = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": groups}
 		environment = {**os.environ, "HOME": owner.pw_dir, "USER": owner.pw_name, "SITE": self.bench.site}
+		for role in (
+			"cache",
+			"queue",
+		):  # a worker reads the bench's settings only; a site may have its own Redis
+			if address := self.bench.config.get(f"redis_{role}"):
+				environment[f"FRAPPE_REDIS_{role.upper()}"] = address
 		with self.log.open("ab") as output:
 			self.child = subprocess.Popen(
 				self.command,
@@ -148,11 +154,11 @@ def free_port() -> int:
 		return probe.getsockname()[1]
 
 
-def web_server(bench: Bench, port: int, log: Path) -> Process:
+def web_server(bench: Bench, port: int, log: Path, application: str = "frappe.app:application") -> Process:
 	command = [
 		bench.python.parent / "gunicorn",
 		*("--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "8", "--timeout", "120", "--preload"),
-		"frappe.app:application",
+		application,
 	]
 	return Process(bench, "web", command, log)
 
