@@ -52,11 +52,12 @@ UNREACHABLE = """() => {
 
 
 #: Not ours, in Frappe 15, and not for an app to change: the bars, drawers, standard filters and footers around each
-#: page, the list's own rows and boxes, the head of the data table, and Frappe's controls for the fields of a form.
-#: What we draw lies in HTML fields, in cells, messages, dialogs and on the workspace: all of that is looked at.
+#: page, the list's own rows and boxes, the head of the data table, Frappe's controls for the fields of a form, and the
+#: widgets of a workspace, of which an app gives the words and numbers only.
+#: What we draw lies in HTML fields, in cells, messages and dialogs, and as text on the workspace: all of that is looked at.
 FRAPPES_AREAS = (
 	".navbar, .page-head, .layout-side-section, .overlay-sidebar, .page-form, .form-tabs, .form-footer, .scroll-to-top,"
-	" .list-row-head, .datepicker, .form-links, .dt-header, .form-grid-container, .frappe-control:not([data-fieldtype=HTML])"
+	" .list-row-head, .datepicker, .form-links, .dt-header, .widget, .form-grid-container, .frappe-control:not([data-fieldtype=HTML])"
 )
 FRAPPES_PARTS = (
 	".list-row-container, .list-row-checkbox, .dt-filter, .dt-paste-target, .show-in-edit-mode, .btn-new-workspace, .summary-value,"

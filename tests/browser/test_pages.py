@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.desk import Desk
 from tests.browser.desk_site import Stand
@@ -18,6 +19,18 @@ PAGES = {
 	"unmapped-skus": "query-report/Unmapped SKUs",
 	"drift-report": "query-report/Stock Drift",
 }
+#: What shows that a page is drawn: cards, rows, or the words that there are none.
+DRAWN = {
+	"workspace": ".number-widget-box .number",
+	"list": ".list-row-container:visible, .no-result:visible",
+	"report": ".datatable:visible, .msg-box:visible, :text('Nothing to show'):visible",
+}
+
+
+def kind_of(name: str) -> str:
+	if name == "workspace":
+		return name
+	return "report" if PAGES[name].startswith("query-report/") else "list"
 
 
 def look_at(desk: Desk, name: str) -> None:
@@ -29,6 +42,7 @@ def look_at(desk: Desk, name: str) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_fits_and_is_accessible(desk: Desk, name: str) -> None:
 	desk.open(PAGES[name])
+	expect(desk.page.locator(DRAWN[kind_of(name)]).first).to_be_visible()
 	look_at(desk, name)
 
 
