@@ -294,6 +294,7 @@ class TestMaking(ImportCase):
 					"parent_item_group": "All Item Groups",
 				}
 			).insert()
+			frappe.db.commit()
 		for number, (category, group) in enumerate(
 			{"CBI Phones": "CBI Phones", "CBI Nowhere": GROUP, "All Item Groups": GROUP}.items(), start=1
 		):
