@@ -20,7 +20,7 @@ from scripts.site_run import Bench, find_bench
 from tests.chaos import check
 from tests.chaos.history import Delivery, Expected, Shop
 from tests.chaos.post import Clients
-from tests.chaos.shop_setup import ChaosShop, administrator, open_shop, take_roles
+from tests.chaos.shop_setup import SECRET, ChaosShop, administrator, open_shop, take_roles
 from tests.chaos.site import (
 	Site,
 	flush_redis,
@@ -84,8 +84,8 @@ class Chaos:
 		user, password = administrator(self.site)
 		self.site.login(user, password)
 		take_roles(self.site, user)
+		storefront.secrets = [SECRET]
 		shop = open_shop(self.site, storefront.url, run)
-		storefront.secrets = [shop.secret]
 		say(f"channel {shop.channel} on {self.bench.site}; process logs in {self.log.parent}")
 		deliveries, expected = Shop(self.options.seed, shop.skus, run).histories(self.options.orders)
 		self._orders_under_fire(shop, deliveries, expected)

@@ -20,6 +20,8 @@ ROLES = (
 	*("Stock User", "Sales User", "Accounts User", "Commerce Bridge Manager"),
 )
 STOCK_OF_EACH = 100_000
+#: A channel becomes Active only where its shop takes what it signs.
+SECRET = "whsec_" + "c2hhcmVkLXNlY3JldC1vZi10aGUtY2hhb3MtcnVu"
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,9 @@ def open_shop(site: Site, store_url: str, run: str, items: int = 12) -> ChaosSho
 	for sku in skus:
 		_item(site, sku, group, is_stock_item=1)
 	_receive(site, company["name"], warehouse, skus)
-	secret = "whsec_" + "c2hhcmVkLXNlY3JldC1vZi10aGUtY2hhb3MtcnVu"
 	channel = f"Chaos {run}"
-	site.insert("Channel Settings", **_channel(site, company, warehouse, channel, secret, store_url, service))
-	return ChaosShop(channel, secret, company["name"], warehouse, skus)
+	site.insert("Channel Settings", **_channel(site, company, warehouse, channel, SECRET, store_url, service))
+	return ChaosShop(channel, SECRET, company["name"], warehouse, skus)
 
 
 def _item(site: Site, code: str, group: str, is_stock_item: int) -> str:
