@@ -123,6 +123,16 @@ class TestSums(ReconciliationCase):
 		self.assertEqual([card["value"] for card in found["report_summary"]], [66.5, 44.0, 22.5, 1, 1])
 		self.assertEqual(self.rows(from_date="2026-11-21"), {})
 
+	def test_the_chart_sums_up_what_it_has_no_colours_for(self) -> None:
+		day = date(2026, 11, 20)
+		differences = {f"Shop {number}": {day: Decimal(number)} for number in range(1, 12)}
+		shown = report.with_others(differences)
+		self.assertEqual(len(shown), report.CHANNELS_SHOWN)
+		self.assertEqual(shown["Shop 11"], {day: 11})
+		self.assertEqual(shown["Other Channels"], {day: 1 + 2 + 3 + 4})
+		few = dict(list(differences.items())[: report.CHANNELS_SHOWN])
+		self.assertEqual(report.with_others(few), few)
+
 	def test_days_are_those_of_the_site(self) -> None:
 		"""At one end of it, a day of the site is another one in UTC."""
 		for number, (hour, minute) in enumerate(((0, 30), (23, 30))):

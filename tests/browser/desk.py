@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from playwright.sync_api import Dialog, Error, Locator, Page, expect
+from playwright.sync_api import Dialog, Error, Locator, Page, TimeoutError, expect
 
 from scripts.site_run import ROOT
 
 IMAGES = ROOT / "docs" / "images"
 NARROW = 768
+#: How often a menu is opened, and how long each time its entry is waited for.
+OPENINGS, OPEN_MILLISECONDS = 6, 5_000
 
 #: Of what is shown, the controls that a person cannot reach: beyond the window, or cut off by what holds them.
 #: What can be scrolled sideways within its own box (tables, toolbars) can be reached.
@@ -119,27 +121,39 @@ class Desk:
 	def choose(self, group: str, action: str) -> None:
 		"""An entry of a button with a menu; on a narrow window all of them are in one menu."""
 		if self.narrow:
-			self._pick(".menu-btn-group", f"{group} > {action}")
+			self._pick(self._menu(".menu-btn-group"), f"{group} > {action}")
 		else:
-			self.page.locator(".page-head:visible").get_by_role("button", name=group).first.click()
-			self._pick("", action)
+			self._pick(
+				self.page.locator(".page-head:visible").get_by_role("button", name=group).first, action
+			)
 
 	def press(self, action: str) -> None:
 		"""A button above a page; on a narrow window it is in the menu."""
 		if self.narrow:
-			self._pick(".menu-btn-group", action)
+			self._pick(self._menu(".menu-btn-group"), action)
 		else:
 			self.page.locator(".page-head:visible").get_by_role("button", name=action, exact=True).click()
 
 	def act(self, action: str) -> None:
 		"""What is done to the ticked rows of a list."""
-		self._pick(".actions-btn-group", action)
+		self._pick(self._menu(".actions-btn-group"), action)
 
-	def _pick(self, menu: str, text: str) -> None:
-		if menu:
-			self.page.locator(f".page-head:visible {menu}:visible > button").first.click()
+	def _menu(self, group: str) -> Locator:
+		return self.page.locator(f".page-head:visible {group}:visible > button").first
+
+	def _pick(self, opener: Locator, text: str) -> None:
+		"""A page that is drawn again closes its menus: they are opened anew then."""
 		opened = self.page.locator(".page-head:visible .dropdown-menu.show")
-		opened.locator("a, button").filter(has_text=re.compile(rf"^\s*{re.escape(text)}\s*$")).first.click()
+		entry = opened.locator("a, button").filter(has_text=re.compile(rf"^\s*{re.escape(text)}\s*$")).first
+		for _ in range(OPENINGS):
+			self.settled()
+			if not opened.count():
+				opener.click()
+			try:
+				return entry.click(timeout=OPEN_MILLISECONDS)
+			except TimeoutError:
+				continue
+		entry.click()
 
 	def dialog(self, title: str) -> Locator:
 		found = self.page.locator(".modal.show").filter(has=self.page.get_by_text(title, exact=True))

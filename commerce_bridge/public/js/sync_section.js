@@ -1,4 +1,5 @@
-// "Sync" on Sales Order, Delivery Note and Item: the latest entries of the document in the Sync Log.
+// "Sync" on Sales Order, Delivery Note and Item: the latest entries of the document in the Sync Log, among its
+// connections and in its timeline.
 frappe.provide("commerce_bridge");
 (() => {
 	if (commerce_bridge.has_sync_section) return; // the scripts of three forms bring this, once is enough
@@ -20,7 +21,30 @@ frappe.provide("commerce_bridge");
 		const { doctype, docname: name } = frm;
 		frappe
 			.call({ type: "GET", method: "commerce_bridge.api.document_entries", args: { doctype, name } })
-			.then(({ message }) => frm.docname === name && show(frm, message || []));
+			.then(({ message }) => {
+				if (frm.docname !== name) return;
+				show(frm, message || []);
+				show_in_timeline(frm, message || []);
+			});
+	}
+
+	// Beside what the server, or another app, put there. An item is HTML: strangers' texts go through text nodes.
+	function show_in_timeline(frm, entries) {
+		const info = frm.get_docinfo();
+		if (!info || !frm.timeline) return;
+		const others = (info.additional_timeline_content || []).filter((item) => !item.cb_sync);
+		info.additional_timeline_content = others.concat(entries.map(timeline_item));
+		frm.timeline.refresh();
+	}
+
+	function timeline_item(entry) {
+		const content = $("<div>").append($("<span>").append(link_to(entry), " · ", new Text(__(entry.state))));
+		if (entry.message) content.append($(`<div class="text-muted" style="overflow-wrap: anywhere">`).text(entry.message));
+		return { cb_sync: true, icon: "integration", creation: entry.creation, content: content.html() };
+	}
+
+	function link_to(entry) {
+		return $("<a>").attr("href", `/app/sync-log/${encodeURIComponent(entry.name)}`).text(entry.topic || entry.name);
 	}
 
 	function show(frm, entries) {
@@ -34,8 +58,7 @@ frappe.provide("commerce_bridge");
 
 	function row(entry) {
 		const state = $(`<span class="indicator-pill ${COLORS[entry.state]}" style="flex: none">`).text(__(entry.state));
-		const link = $("<a>").attr("href", `/app/sync-log/${encodeURIComponent(entry.name)}`).text(entry.topic || entry.name);
-		const what = $(`<span>`).append(link, " · ", new Text(frappe.datetime.str_to_user(entry.creation)));
+		const what = $(`<span>`).append(link_to(entry), " · ", new Text(frappe.datetime.str_to_user(entry.creation)));
 		const message = $(`<div class="text-muted">`).text(entry.message || "");
 		const text = $(`<div style="min-width: 0; overflow-wrap: anywhere">`).append(what, message);
 		return $(`<li style="display: flex; gap: 8px; align-items: baseline; padding: 4px 0">`).append(state, text);

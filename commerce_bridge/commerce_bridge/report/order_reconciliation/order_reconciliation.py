@@ -21,6 +21,8 @@ BY_DAY, DIFFERING = "By Day and Channel", "Orders That Differ"
 #: More than a person looks through; a browser shows them still.
 MOST_ROWS = 10_000
 DAYS = 30
+#: Bars of the chart; with more, colours are met twice.
+CHANNELS_SHOWN = 8
 
 
 @dataclass(slots=True)
@@ -201,6 +203,7 @@ def _chart(counted: Counted, currency: str | None) -> dict[str, Any] | None:
 		if other == currency:
 			differences.setdefault(channel, {})[day] = total.shop_total - total.booked
 	days = sorted({day for by_day in differences.values() for day in by_day})
+	differences = with_others(differences)
 	return {
 		"data": {
 			"labels": [formatdate(day, "d MMM") for day in days],
@@ -217,6 +220,20 @@ def _chart(counted: Counted, currency: str | None) -> dict[str, Any] | None:
 		"barOptions": {"stacked": 1},
 		"fieldtype": "Float",
 		"height": 180,
+	}
+
+
+def with_others(differences: dict[str, dict[date, Decimal]]) -> dict[str, dict[date, Decimal]]:
+	"""The channels that differ most, and the sum of the others: more cannot be told apart by their colours."""
+	if len(differences) <= CHANNELS_SHOWN:
+		return differences
+	ranked = sorted(differences, key=lambda channel: -sum(map(abs, differences[channel].values())))
+	others: dict[date, Decimal] = {}
+	for channel in ranked[CHANNELS_SHOWN - 1 :]:
+		for day, difference in differences[channel].items():
+			others[day] = others.get(day, Decimal(0)) + difference
+	return {channel: differences[channel] for channel in ranked[: CHANNELS_SHOWN - 1]} | {
+		_("Other Channels"): others
 	}
 
 
