@@ -99,10 +99,11 @@ class CatalogPolicy(Frozen):
 
 class EventPolicy(Frozen):
 	"""Which events of ERPNext are told for the tools behind a storefront: of this channel's orders and
-	customers, or of all."""
+	customers, or of all. `invoices`: and credit notes, of this channel's orders, with a link to the PDF or without."""
 
 	order_status: Literal["Nothing", "Own", "All"] = "Nothing"
 	customers: Literal["Nothing", "Own", "All"] = "Nothing"
+	invoices: Literal["Nothing", "Own", "Own with PDF"] = "Nothing"
 
 
 class OrderPolicy(Frozen):
@@ -137,6 +138,42 @@ class BundleRows(Frozen):
 
 	book: Literal["Every Row", "Containers", "Parts"] = "Every Row"
 	keys: tuple[RowMap, ...] = ()
+
+
+class InvoicePolicy(Frozen):
+	"""When the Sales Invoice of an order is made. "When Delivered": one for each delivery, of what it ships.
+	`dated`: on the day of the order, or of what it is made for (the payment, the delivery)."""
+
+	when: Literal["Never", "When Paid", "When Delivered"] = "Never"
+	submit: bool = True
+	dated: Literal["Event", "Order"] = "Event"
+	naming_series: str | None = None
+	credit_note_series: str | None = None
+
+
+class PaymentMap(Frozen):
+	"""Where the money of a gateway goes: the first row whose pattern and currency fit. `gateway` is the shop's name of
+	it, "*" stands for anything, upper and lower case are the same."""
+
+	gateway: str
+	currency: str | None = None
+	mode_of_payment: str = ""
+	account: str = ""  # clearing account, or the liability account of gift cards and store credit
+	fee_account: str | None = None
+	fee_tax_account: str | None = None
+	book: Literal["Now", "On Capture", "On Delivery", "Never"] = "On Capture"
+
+
+class RefundPolicy(Frozen):
+	"""`adjustment_item`: service item of what is given back for no position (goodwill). `returns`: what is made of goods
+	that come back, and `return_warehouse` where they go; None: where they were sold from."""
+
+	credit_notes: bool = True
+	submit: bool = True
+	adjustment_item: str | None = None
+	returns: Literal["Nothing", "Draft", "Submitted"] = "Draft"
+	return_warehouse: str | None = None
+	send_refunds: bool = False  # a credit note made in ERPNext gives the money back in the shop
 
 
 class ShippedPolicy(Frozen):
@@ -180,6 +217,9 @@ class Channel(Frozen):
 	events: EventPolicy = EventPolicy()
 	orders: OrderPolicy = OrderPolicy()
 	shipped: ShippedPolicy = ShippedPolicy()
+	invoices: InvoicePolicy = InvoicePolicy()
+	payments: tuple[PaymentMap, ...] = ()
+	refunds: RefundPolicy = RefundPolicy()
 	bundle_rows: BundleRows = BundleRows()
 	tax_id_keys: tuple[
 		str, ...

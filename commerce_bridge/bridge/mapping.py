@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timezone
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, NoReturn
 
 import jmespath
 from jmespath.exceptions import JMESPathError, JMESPathTypeError
 
-from commerce_bridge.bridge.channel import Channel, FieldMap, ShippingMap, TaxMap
+from commerce_bridge.bridge.channel import Channel, FieldMap, PaymentMap, ShippingMap, TaxMap
 from commerce_bridge.bridge.errors import Misconfigured, Rejected
 from commerce_bridge.bridge.model import Fee, ShippingLine, TaxLine
 from commerce_bridge.bridge.money import parse_decimal
@@ -114,6 +115,35 @@ def fee_target(channel: Channel, fee: Fee) -> ShippingMap:
 		"fee_item",
 		f'The order has the fee "{name}", but the channel has no item for fees. Choose one, or add a row for it to Shipping Methods and Fees, then retry.',
 	)
+
+
+# --- payments --------------------------------------------------------------------------------------------
+
+
+def find_payment_row(channel: Channel, gateway: str, currency: str | None) -> PaymentMap | None:
+	"""The first row of the payment map that a gateway fits, in this currency; None where there is none."""
+	for row in channel.payments:
+		if names_gateway(row.gateway, gateway) and row.currency in (None, currency):
+			return row
+	return None
+
+
+def payment_row(channel: Channel, gateway: str, currency: str) -> PaymentMap:
+	"""As `find_payment_row`. Raises `Misconfigured` that names gateway and currency where there is none."""
+	row = find_payment_row(channel, gateway, currency)
+	if row is None:
+		_missing(
+			channel,
+			"payment_map",
+			f'No account for payments by "{gateway}" in {currency}. Add a row for it to Payment Methods of the channel, then retry.',
+		)
+	return row
+
+
+def names_gateway(pattern: str, gateway: str) -> bool:
+	"""Whether a pattern, in which "*" stands for anything, fits a gateway; upper and lower case are the same."""
+	literal = pattern.casefold().replace("[", "[[]").replace("?", "[?]")
+	return fnmatchcase(gateway.strip().casefold(), literal)
 
 
 # --- warehouses ------------------------------------------------------------------------------------------

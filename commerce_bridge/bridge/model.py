@@ -104,15 +104,68 @@ class Fee(Model):
 	taxes: tuple[TaxLine, ...] = ()
 
 
+PaymentStatus = Literal["pending", "authorised", "captured", "voided", "failed"]
+
+
 class Payment(Model):
-	id: str
+	"""One transaction of a gateway: money that the buyer paid, or that went back with a `Refund`; positive.
+
+	`captured` is the only status in which it moved. Of one payment the newest state counts; of one moment the one that
+	is further on. The amount is in the order's currency; `charged` is what the gateway took, where that is another one.
+	"""
+
+	id: str  # the shop's name of it, unique in the channel
+	order_id: str = ""  # empty inside of an order or refund, which says it
 	gateway: str
-	status: str
+	reference: str | None = None  # the gateway's own transaction id
+	status: PaymentStatus
 	amount: Decimal
 	currency: str
+	charged: Decimal | None = None
+	charged_currency: str | None = None
 	fee: Decimal | None = None
 	fee_tax: Decimal | None = None
 	paid_at: datetime | None = None
+	version: int | None = None
+	updated_at: datetime | None = None
+
+
+class RefundLine(Model):
+	"""What was given back for a line. `quantity` 0: a part of its price alone.
+
+	`amount` is positive, after discounts, in the refund's tax mode. `restock`: the goods come (or stay) in stock.
+	"""
+
+	order_line_id: str
+	quantity: Decimal
+	amount: Decimal
+	taxes: tuple[TaxLine, ...] = ()
+	restock: bool = False
+	location_id: str | None = None
+
+
+class Refund(Model):
+	"""What the shop took back of an order, and the money that went with it. All amounts are positive: what the buyer
+	gets; an adjustment with a negative amount is kept back.
+
+	total = Σ line.amount + Σ shipping + Σ adjustments, plus Σ taxes where prices are without tax. `payments` may come to
+	less (nothing was paid, or it is owed), or be none: only goods or positions were taken back.
+	"""
+
+	id: str
+	order_id: str = ""  # empty inside of an order, which says it
+	created_at: datetime
+	version: int | None = None
+	updated_at: datetime | None = None
+	currency: str
+	prices_include_tax: bool = False
+	lines: tuple[RefundLine, ...] = ()
+	shipping: tuple[ShippingLine, ...] = ()
+	adjustments: tuple[Fee, ...] = ()
+	total: Decimal
+	payments: tuple[Payment, ...] = ()
+	return_id: str | None = None
+	cancelled: bool = False  # the shop took the refund itself back
 
 
 class Parcel(Model):
@@ -122,6 +175,35 @@ class Parcel(Model):
 	tracking_number: str | None = None
 	tracking_url: str | None = None
 	delivered: bool = False
+
+
+ReturnStatus = Literal["requested", "approved", "declined", "received", "closed", "cancelled"]
+
+
+class ReturnLine(Model):
+	"""`received` is how much of `quantity` came back so far; None: the shop does not say."""
+
+	order_line_id: str
+	quantity: Decimal
+	received: Decimal | None = None
+	reason: str | None = None
+	condition: str | None = None  # as the buyer declares it
+	serials: tuple[str, ...] = ()
+
+
+class Return(Model):
+	"""A return (RMA) as it stands in the shop now: goods, no money."""
+
+	id: str
+	order_id: str = ""  # empty inside of an order, which says it
+	number: str | None = None
+	status: ReturnStatus
+	lines: tuple[ReturnLine, ...]
+	note: str | None = None
+	location_id: str | None = None
+	parcels: tuple[Parcel, ...] = ()
+	version: int | None = None
+	updated_at: datetime
 
 
 class FulfilledLine(Model):
@@ -146,8 +228,8 @@ class Order(Model):
 	"""An order as it stands in the shop now: the whole of it, never a delta.
 
 	total = Σ line.total + Σ shipping + Σ fees − Σ discounts, plus Σ taxes where prices are without tax.
-	`test` orders are made to try the shop out. `fulfilments` are all there are, cancelled ones too. `money_gone`:
-	all that was paid was given back, or the payment was voided before anything was, with goods still on the order.
+	`test` orders are made to try the shop out. `fulfilments` are all there are, cancelled ones too; of payments, refunds
+	and returns that are not named, nothing is said. `money_gone`: all that was paid was given back, or the payment was voided before anything was, with goods still on the order.
 	"""
 
 	id: str
@@ -167,6 +249,10 @@ class Order(Model):
 	fees: tuple[Fee, ...] = ()
 	discounts: tuple[Discount, ...] = ()
 	payments: tuple[Payment, ...] = ()
+	refunds: tuple[Refund, ...] = ()
+	returns: tuple[Return, ...] = ()
+	refunds_complete: bool = False  # there are no others: a known one that is not named was taken back
+	refunds_deducted: bool = False  # lines, charges and total are less by what `refunds` took back
 	fulfilments: tuple[Fulfilment, ...] = ()
 	test: bool = False
 	money_gone: Literal["refunded", "voided"] | None = None
@@ -412,10 +498,112 @@ class OrderChange(Model):
 	lines: tuple[ShipmentLine, ...] = ()
 
 
+class RefundRequest(Model):
+	"""A credit note a person made in ERPNext, whose money the shop is to give back. Amounts are positive.
+
+	`id` is the credit note's name: the shop is asked once for each. `payments` are the order's captured ones, to which
+	the money may go back. Goods are not put in stock by the shop: ERPNext counts them.
+	"""
+
+	id: str
+	order_id: str
+	order_number: str
+	currency: str
+	lines: tuple[RefundLine, ...] = ()
+	shipping: Decimal = Decimal(0)  # with its taxes
+	total: Decimal
+	reason: str | None = None
+	payments: tuple[Payment, ...] = ()
+
+
+class InvoiceNotice(Model):
+	"""A submitted Sales Invoice or credit note of an order. `url` is where its PDF is, for those who have the link."""
+
+	id: str
+	order_id: str
+	order_number: str
+	is_return: bool = False
+	return_against: str | None = None
+	total: Decimal
+	open: Decimal
+	currency: str
+	issued_on: date
+	url: str | None = None
+	cancelled: bool = False
+
+
+class InspectedLine(ReturnLine):
+	"""What came back of a line, and what an inspection found of it. Units are lines of their own."""
+
+	condition_found: str | None = None
+	grade_found: str | None = None
+	disposition: Literal["restock", "refurbish", "scrap"] | None = None
+
+
+class ReturnNotice(Model):
+	"""How far ERPNext is with a return: what was decided, came back, and became of it, by line."""
+
+	id: str  # the shop's, or our document's name where it began here
+	document: str
+	order_id: str
+	order_number: str
+	status: ReturnStatus
+	lines: tuple[InspectedLine, ...] = ()
+	reason: str | None = None  # why it was declined or cancelled, for the buyer
+	updated_at: datetime
+
+
+class InvoiceDue(Model):
+	"""Ours: something happened that an order's invoice, or a refund that waits for one, may have waited for.
+
+	:param delivery_note: that was submitted, and `invoice` that was
+	:param on: the day it happened, of the site
+	"""
+
+	order_id: str
+	delivery_note: str | None = None
+	invoice: str | None = None
+	on: date | None = None
+
+
+class BalanceRow(Model):
+	"""One movement of a payout. Signed: what the gateway took for itself, or back, is negative in `net`.
+
+	net = gross − fee − fee_tax. `reference` is the gateway's id of the payment or refund it is of.
+	"""
+
+	id: str
+	kind: Literal["payment", "refund", "dispute", "fee", "adjustment", "reserve"]
+	gross: Decimal
+	fee: Decimal = Decimal(0)
+	fee_tax: Decimal = Decimal(0)
+	net: Decimal
+	currency: str
+	reference: str | None = None
+	order_number: str | None = None
+	moved_at: datetime | None = None
+	note: str | None = None
+
+
+class Payout(Model):
+	"""What a gateway sent to the bank, and of what it is made. net = Σ rows.net, or it is not taken."""
+
+	id: str
+	gateway: str
+	currency: str
+	net: Decimal
+	paid_on: date
+	reference: str | None = None  # what the bank statement calls it (trace id, UTR)
+	rows: tuple[BalanceRow, ...]
+
+
 EventData = (
 	Order
 	| OrderReference
 	| OrderCancellation
+	| Payment
+	| Refund
+	| Return
 	| Fulfilment
 	| Customer
 	| Product
@@ -424,6 +612,7 @@ EventData = (
 	| Redaction
 	| DataRequest
 	| Uninstalled
+	| InvoiceDue
 )
 
 

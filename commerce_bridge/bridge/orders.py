@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from commerce_bridge.bridge.adoption import ADOPTED, match_rows
+from commerce_bridge.bridge.cancelled import settle_billed
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.customers import ensure_customer, is_withheld
-from commerce_bridge.bridge.details import Details, OrderTotals, Unmapped
+from commerce_bridge.bridge.deductions import View, refunds_of, release, save_taken, sold_data, view_of
+from commerce_bridge.bridge.details import Details, OrderTotals
 from commerce_bridge.bridge.errors import (
 	BridgeError,
 	ItemsMissing,
@@ -24,13 +25,11 @@ from commerce_bridge.bridge.errors import (
 	TotalsDiffer,
 )
 from commerce_bridge.bridge.mapping import mapped_values
-from commerce_bridge.bridge.model import Order, OrderCancellation, OrderLine
+from commerce_bridge.bridge.model import Order, OrderCancellation
 from commerce_bridge.bridge.money import decimals_of, written
+from commerce_bridge.bridge.order_items import find_items, is_nameless, with_known_items
 from commerce_bridge.bridge.plan import (
 	Booked,
-	Item,
-	ItemKey,
-	OrderedLine,
 	Parties,
 	Record,
 	SalesOrderPlan,
@@ -41,12 +40,8 @@ from commerce_bridge.bridge.totals import key_of, plan_amounts
 from commerce_bridge.bridge.versions import is_stale
 
 RECORD_TYPE = "Order"
-#: Kind of line → what it is called where no item was found for it, what to do, and the channel's field.
-_NO_ITEM: dict[str, tuple[str, str, str | None]] = {
-	"product": ("", "Create the Item, its barcode or a Channel Listing", None),
-	"custom": ("the custom line ", "Choose the Custom Line Item of the channel", "custom_line_item"),
-	"gift_card": ("the gift card ", "Choose the Gift Card Item of the channel", "gift_card_item"),
-}
+#: Type of the records of orders that the channel does not take in: what is told of them besides waits for nothing.
+LEFT_OUT = "Left Out"
 #: How a line says which product it is of: see `_names`.
 _NAMES = {"product_id", "variant_id", "sku", "barcode", "kind"}
 #: What changes without the Sales Order having to change.
@@ -58,6 +53,10 @@ _NOT_BOOKED = {
 	"refunded": True,
 	"renewal": True,
 	"payments": True,
+	"refunds": True,
+	"refunds_complete": True,
+	"refunds_deducted": True,
+	"returns": True,
 	"fulfilments": True,
 	"custom": True,
 	"customer": True,
@@ -106,15 +105,23 @@ def _details(channel: Channel, order: Order, error: BridgeError | None = None) -
 	return Details(order=totals, unmapped=error.unmapped if isinstance(error, ItemsMissing) else ())
 
 
+def follow_again(erp: Erp, channel: Channel, order: Order, entry: Entry) -> Outcome:
+	"""Brings the Sales Order to what the storefront says, less a refund that came since. Errors as of `apply_order`."""
+	record = erp.get_record(channel.name, RECORD_TYPE, order.id)
+	assert record
+	return _follow(erp, channel, order, entry, record)
+
+
 def _apply(erp: Erp, channel: Channel, order: Order, entry: Entry) -> Outcome:
 	record = erp.get_record(channel.name, RECORD_TYPE, order.id)
 	if record and is_stale(record, order.version, order.updated_at, cancellation=order.cancelled):
 		return _outcome("Skipped", "Stale: a newer state of this order was applied already", record, order)
 	if order.cancelled:
-		return _cancel(erp, channel, order.id, order.version, order.updated_at, record, order.number)
+		return _cancel(erp, channel, order, record, order)
 	if record is None:
 		unwanted = why_unwanted(channel, order)
 		if unwanted:
+			erp.save_record(Record(channel.name, LEFT_OUT, order.id, order_id=order.id))
 			return Outcome("Skipped", unwanted, external_number=order.number)
 		record = Record(channel.name, RECORD_TYPE, order.id)
 	return _follow(erp, channel, order, entry, record)
@@ -148,7 +155,7 @@ def fingerprint_of(channel: Channel, order: Order, before: str | None = None) ->
 	buyer, _, names = rest.partition(".")
 	if not is_withheld(order):
 		buyer = _digest(order.model_dump_json(include=_BUYER))
-	if not names or not any(map(_is_nameless, order.lines)):
+	if not names or not any(map(is_nameless, order.lines)):
 		names = _names(order)
 	return f"{_sale(channel, order)}.{buyer}.{names}"
 
@@ -168,12 +175,6 @@ def _names(order: Order) -> str:
 	)
 
 
-def _is_nameless(line: OrderLine) -> bool:
-	"""Whether a line says of no product: it was typed in by hand, or its product was deleted since it was sold."""
-	named = line.product_id or line.variant_id or line.sku or line.barcode
-	return bool(line.quantity) and not named and line.kind != "gift_card"
-
-
 def _sale(channel: Channel, order: Order) -> str:
 	booked = order.model_dump_json(exclude=_NOT_BOOKED)
 	mapped: list[dict[str, Any]] = []
@@ -188,7 +189,13 @@ def _digest(text: str) -> str:
 	return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-def _follow(erp: Erp, channel: Channel, order: Order, entry: Entry, record: Record) -> Outcome:
+def _follow(erp: Erp, channel: Channel, told: Order, entry: Entry, record: Record) -> Outcome:
+	state = erp.get_sales_order(record.document) if record.document else None
+	standing = bool(record.document) and not record.cancelled
+	view = _view(erp, channel, told, record, state)
+	order = view.order
+	if view.taken and state:
+		state = erp.get_sales_order(state.name)  # drafts of ours may be gone
 	fingerprint = fingerprint_of(channel, order, record.fingerprint)
 	seen = replace(
 		record,
@@ -199,28 +206,23 @@ def _follow(erp: Erp, channel: Channel, order: Order, entry: Entry, record: Reco
 		shop_total=order.total,
 		currency=order.currency,
 		placed_on=_placed_on(channel, order),
+		order_id=order.id,
 	)
-	state = erp.get_sales_order(record.document) if record.document else None
-	standing = bool(record.document) and not record.cancelled
-	if order.money_gone and record.fingerprint != ADOPTED:
+	if view.nothing_left:
+		return _without_goods(erp, channel, view, seen, state if standing else None)
+	if order.money_gone and record.fingerprint != ADOPTED and not view.known:
 		message = _without_money(order.money_gone, state if standing else None)
 		return _outcome("Skipped", message, record, order)
 	if standing:
 		kept = _why_kept(record, state, fingerprint)
+		if view.explained:
+			seen = replace(seen, fingerprint=record.fingerprint, shop_total=record.shop_total)
+			kept = "Succeeded", "Nothing to change: what was given back of it is booked by itself"
 		if kept:
-			if record.fingerprint == ADOPTED and state and state.status != "Cancelled":
-				_name_rows(erp, channel, order, state.name)
-			erp.save_record(seen)
-			reached, message = kept
-			if reached == "Succeeded":
-				message += _given_back(order)
-			if order.refunded and state:
-				# What was given back may have been put back on the shop's shelf: here it is sold until a person says so.
-				erp.push_again(channel.name, state.name)
-			return _outcome(reached, message, record, order)
+			return _keep(erp, channel, view, seen, record, state, kept)
 		_refuse_if_fixed(record, state, order)
 	try:
-		plan = _plan(erp, channel, _with_known_items(erp, channel, order, state), entry, state)
+		plan = _plan(erp, channel, with_known_items(erp, channel, order, state), entry, state)
 	except (Rejected, Misconfigured) as error:
 		if not _goods_gone(order) or (state is None and not isinstance(error, NothingToBook)):
 			raise
@@ -229,31 +231,73 @@ def _follow(erp: Erp, channel: Channel, order: Order, entry: Entry, record: Reco
 		erp.forget_pushed(channel.name, state.name)
 	booked = _book(erp, channel, order, plan, state)
 	erp.forget_pushed(channel.name, booked.name)
-	erp.save_record(replace(seen, doctype="Sales Order", document=booked.name))
+	erp.save_record(replace(seen, doctype="Sales Order", document=booked.name, data=_data(channel, order)))
+	save_taken(erp, channel, view.taken)
 	verb = "changed" if state else "made"
 	return Outcome(
 		"Succeeded",
-		f"Sales Order {booked.name} {verb}, {written(booked.grand_total, order.currency)}{_given_back(order)}",
+		f"Sales Order {booked.name} {verb}, {written(booked.grand_total, order.currency)}{_given_back(view)}",
 		reference_doctype="Sales Order",
 		reference_name=booked.name,
 		external_number=order.number,
 	)
 
 
-def _with_known_items(erp: Erp, channel: Channel, order: Order, state: SalesOrderState | None) -> Order:
-	"""The order with the items of its Sales Order where the shop does not have the product any more."""
-	if state is None or not any(map(_is_nameless, order.lines)):
-		return order
-	rows = erp.get_deliveries(state.name).lines
-	return order.model_copy(
-		update={"lines": tuple(_with_known_item(channel, line, rows.get(line.id)) for line in order.lines)}
+def _view(erp: Erp, channel: Channel, order: Order, record: Record, state: SalesOrderState | None) -> View:
+	"""The order less what was given back, where the Sales Order can still say it; drafts of ours make way for that."""
+	if state and state.drafts and any(not known.is_off for known in refunds_of(erp, channel, order, record)):
+		state = release(erp, channel, order.id, state)
+	return view_of(erp, channel, order, record, state)
+
+
+def _data(channel: Channel, order: Order) -> str | None:
+	"""What was sold, where it may have to be credited."""
+	return sold_data(order) if channel.refunds.credit_notes else None
+
+
+def _keep(
+	erp: Erp,
+	channel: Channel,
+	view: View,
+	seen: Record,
+	record: Record,
+	state: SalesOrderState | None,
+	kept: tuple[str, str],
+) -> Outcome:
+	"""The Sales Order stays as it is."""
+	reached, message = kept
+	order = view.order
+	if record.fingerprint == ADOPTED and state and state.status != "Cancelled":
+		_name_rows(erp, channel, order, state.name)
+	erp.save_record(seen)
+	save_taken(erp, channel, view.taken)
+	if reached == "Succeeded":
+		message += _given_back(view)
+	if order.refunded and state:
+		# What was given back may have been put back on the shop's shelf: here it is sold until a person says so.
+		erp.push_again(channel.name, state.name)
+	return _outcome(reached, message, record, order)
+
+
+def _without_goods(
+	erp: Erp, channel: Channel, view: View, seen: Record, state: SalesOrderState | None
+) -> Outcome:
+	"""All of the order was given back before anything was sent or billed of it: nothing is to be sent."""
+	if not seen.document:
+		return Outcome("Skipped", "All of it was given back: not imported", external_number=view.order.number)
+	save_taken(erp, channel, view.taken)
+	erp.save_record(replace(seen, cancelled=True))
+	message = "All of it was given back in the storefront"
+	if state is None or state.status == "Cancelled":
+		return _outcome("Succeeded", f"{message}: cancelled already", seen, view.order)
+	erp.forget_pushed(channel.name, state.name)
+	erp.cancel_sales_order(state.name)
+	return _outcome(
+		"Succeeded",
+		f"{message}: Sales Order {state.name} cancelled, so that nothing is sent",
+		seen,
+		view.order,
 	)
-
-
-def _with_known_item(channel: Channel, line: OrderLine, row: OrderedLine | None) -> OrderLine:
-	if row is None or not _is_nameless(line) or row.item_code == channel.line_items.custom:
-		return line
-	return line.model_copy(update={"sku": row.item_code, "kind": "product"})
 
 
 def _name_rows(erp: Erp, channel: Channel, order: Order, sales_order: str) -> None:
@@ -289,13 +333,13 @@ def _why_kept(record: Record, state: SalesOrderState | None, fingerprint: str) -
 	return "Succeeded", "Nothing to change: the Sales Order says this already"
 
 
-def _given_back(order: Order) -> str:
+def _given_back(view: View) -> str:
 	"""What is left for a person to do of money that the Sales Order does not know to be gone."""
-	if not order.refunded:
+	if not view.order.refunded or view.known:
 		return ""
 	return (
-		f". {written(order.refunded, order.currency)} was given back in the storefront: make the return and the credit "
-		"note by hand until refunds are booked"
+		f". {written(view.order.refunded, view.order.currency)} was given back in the storefront: make the return and the "
+		"credit note by hand until refunds are booked"
 	)
 
 
@@ -489,92 +533,47 @@ def _placed_on(channel: Channel, order: Order) -> date:
 	return moment.astimezone(ZoneInfo(channel.time_zone)).date()
 
 
-def find_items(erp: Erp, channel: Channel, order: Order) -> Mapping[ItemKey, Item]:
-	"""The items of all lines. Raises `Misconfigured` that names every line without one."""
-	keys = {key_of(line): line for line in order.lines if line.quantity}
-	items = dict(erp.find_items(channel, keys))
-	_add_line_items(erp, channel, {key: line for key, line in keys.items() if key not in items}, items)
-	missing = [line for key, line in keys.items() if key not in items]
-	if missing:
-		_refuse_without_items(channel, missing)
-	return items
-
-
-def _refuse_without_items(channel: Channel, missing: Sequence[OrderLine]) -> NoReturn:
-	"""Names every line, and of lines without a product the field of the channel to be filled in."""
-	texts, fieldnames = [], []
-	for kind, (what, fix, fieldname) in _NO_ITEM.items():
-		lines = [line for line in missing if line.kind == kind]
-		if lines:
-			names = ", ".join(f'"{line.sku or line.barcode or line.name or line.id}"' for line in lines)
-			texts.append(f"No item for {what}{names}. {fix}, then retry.")
-			fieldnames.append(fieldname)
-	fieldname = fieldnames[0]
-	unmapped = [_unmapped(line) for line in missing if line.kind == "product"]
-	if fieldname is None:
-		raise ItemsMissing(" ".join(texts), doctype="Item", unmapped=unmapped)
-	raise ItemsMissing(" ".join(texts), "Channel Settings", channel.name, fieldname, unmapped)
-
-
-def _unmapped(line: OrderLine) -> Unmapped:
-	return Unmapped(
-		sku=line.sku,
-		barcode=line.barcode,
-		product_id=line.product_id,
-		variant_id=line.variant_id,
-		name=line.name,
-	)
-
-
-def _add_line_items(
-	erp: Erp, channel: Channel, missing: Mapping[ItemKey, OrderLine], items: dict[ItemKey, Item]
-) -> None:
-	"""The channel's own items for lines that no product stands behind: custom lines, gift cards sold."""
-	codes = {"custom": channel.line_items.custom, "gift_card": channel.line_items.gift_card, "product": None}
-	wanted = {key: ItemKey(sku=code) for key, line in missing.items() if (code := codes[line.kind])}
-	found = erp.find_items(channel, set(wanted.values())) if wanted else {}
-	items.update({key: found[named] for key, named in wanted.items() if named in found})
-
-
 def apply_cancellation(erp: Erp, channel: Channel, cancellation: OrderCancellation) -> Outcome:
-	"""Cancels the Sales Order, or remembers a cancellation that came before its order."""
+	"""Cancels the Sales Order, or remembers a cancellation that came before its order. What was billed is credited."""
 	record = erp.get_record(channel.name, RECORD_TYPE, cancellation.id)
 	if record and is_stale(record, cancellation.version, cancellation.updated_at, cancellation=True):
 		return Outcome("Skipped", "Stale: a newer state of this order was applied already")
-	return _cancel(erp, channel, cancellation.id, cancellation.version, cancellation.updated_at, record, None)
+	return _cancel(erp, channel, cancellation, record, None)
 
 
 def _cancel(
-	erp: Erp,
-	channel: Channel,
-	external_id: str,
-	version: int | None,
-	updated_at: datetime,
-	record: Record | None,
-	number: str | None,
+	erp: Erp, channel: Channel, told: Order | OrderCancellation, record: Record | None, order: Order | None
 ) -> Outcome:
-	known = record or Record(channel.name, RECORD_TYPE, external_id)
-	tombstone = replace(known, version=version, source_time=updated_at, cancelled=True)
+	known = record or Record(channel.name, RECORD_TYPE, told.id, order_id=told.id)
+	seen = replace(known, version=told.version, source_time=told.updated_at)
 	state = erp.get_sales_order(known.document) if known.document else None
-	if state is None or state.status == "Cancelled":
+	if state is None or state.status == "Cancelled" or known.cancelled:
 		if state:
 			# Cancelled here first: its pieces were sent before the shop put them back, and counted them twice.
 			erp.push_again(channel.name, state.name)
-		erp.save_record(tombstone)
+		erp.save_record(replace(seen, cancelled=True))
 		message = "Cancelled already" if known.document else "Cancelled before it was seen here: not imported"
-		return _outcome("Succeeded", message, known, number)
-	_refuse_while(state, "be cancelled", "settle it with the customer and skip this entry")
+		return _outcome("Succeeded", message, known, order)
+	settled = settle_billed(erp, channel, known, state, order, told.updated_at)
+	if settled:
+		erp.save_record(replace(seen, cancelled=settled.cancelled))
+		return _outcome("Succeeded", settled.message, known, order)
+	_refuse_while(
+		erp.get_sales_order(state.name) or state,
+		"be cancelled",
+		"settle it with the customer and skip this entry",
+	)
 	erp.forget_pushed(channel.name, state.name)
 	erp.cancel_sales_order(state.name)
-	erp.save_record(tombstone)
-	return _outcome("Succeeded", f"Sales Order {state.name} cancelled", known, number)
+	erp.save_record(replace(seen, cancelled=True))
+	return _outcome("Succeeded", f"Sales Order {state.name} cancelled", known, order)
 
 
-def _outcome(state: Any, message: str, record: Record, order: Order | str | None) -> Outcome:
+def _outcome(state: Any, message: str, record: Record, order: Order | None) -> Outcome:
 	return Outcome(
 		state,
 		message,
 		reference_doctype=record.doctype,
 		reference_name=record.document,
-		external_number=order.number if isinstance(order, Order) else order,
+		external_number=order.number if order else None,
 	)

@@ -20,15 +20,20 @@ from commerce_bridge.bridge.drift import CHECK, push_check
 from commerce_bridge.bridge.errors import Rejected, Retryable
 from commerce_bridge.bridge.feeds import FEEDS, lane_of, push_feed
 from commerce_bridge.bridge.fulfilments import SHIPMENT, save_told
-from commerce_bridge.bridge.model import Shipment
+from commerce_bridge.bridge.model import RefundRequest, ReturnNotice, Shipment
 from commerce_bridge.bridge.product_import import IMPORT, import_page
 from commerce_bridge.bridge.protocols import Connector, Entry, NewEntry, Outcome, PushResult
+from commerce_bridge.bridge.requested_refunds import REQUESTED, save_asked
+from commerce_bridge.bridge.returns import CHANGED as RETURN
+from commerce_bridge.bridge.returns import DOCTYPE as RETURN_AUTHORISATION
+from commerce_bridge.bridge.returns import save_told as save_told_return
 from commerce_bridge.bridge.webhooks import FOLLOW, follow
 from commerce_bridge.bridge.world import World
 
 ORDER_CHANGE = "order.changed"
 ORDER_STATUS = "order.status"
 CUSTOMER = "customer.changed"
+INVOICE = "invoice.changed"
 #: Of a shipment, what does not make it news: what the storefront calls it is known only once it was told, and
 #: whether it is the last of its order may be another document's doing, which is told itself.
 NOT_TOLD = {"external_ids", "taken_ids", "complete"}
@@ -100,6 +105,35 @@ def told_entry(
 	return replace(entry, payload=json.dumps({"doctype": doctype, "name": name, "told": fingerprint}))
 
 
+def invoice_entry(channel: str, name: str, order: tuple[str, str], submitted: bool) -> NewEntry:
+	"""An entry that tells the channel that a Sales Invoice or credit note was submitted, or cancelled.
+
+	:param order: id and number of the order of the channel it is of
+	"""
+	order_id, number = order
+	state = "submitted" if submitted else "cancelled"
+	entry = document_entry(channel, INVOICE, "Sales Invoice", name, f"{order_id}\0{state}")
+	return replace(entry, external_id=order_id, external_number=number)
+
+
+def refund_entry(channel: str, name: str, order: tuple[str, str]) -> NewEntry:
+	"""An entry that asks the shop to give back the money of a credit note. Those of one order go one after the other:
+	what was given back already is known by then."""
+	order_id, number = order
+	entry = document_entry(channel, REQUESTED, "Sales Invoice", name, "submitted")
+	lane = hashlib.sha256("\0".join((channel, order_id)).encode()).hexdigest()
+	return replace(entry, external_id=order_id, external_number=number, lane=f"{REQUESTED}:{lane}")
+
+
+def return_entry(channel: str, notice: ReturnNotice, last: tuple[str, str | None] | None) -> NewEntry | None:
+	"""An entry that tells the channel how far a return is; None where its last entry told just this.
+
+	:param last: name and payload of the latest entry of this return in the channel
+	"""
+	entry = told_entry(channel, RETURN, RETURN_AUTHORISATION, notice.document, notice, last)
+	return entry and replace(entry, external_id=notice.order_id, external_number=notice.order_number)
+
+
 # --- out of the journal ----------------------------------------------------------------------------------
 
 
@@ -128,6 +162,8 @@ def push(world: World, channel: Channel, connector: Connector, entry: Entry) -> 
 def _lane_of_document(entry: Entry) -> str:
 	if entry.topic == SHIPMENT and entry.external_id:
 		return shipment_lane(entry.channel, entry.external_id)
+	if entry.topic == REQUESTED and entry.external_id:
+		return f"{entry.channel}:{REQUESTED}:{entry.external_id}"
 	return f"{entry.channel}:{entry.topic}:{entry.reference_name}"
 
 
@@ -154,6 +190,20 @@ _DOCUMENTS: dict[str, tuple[Read, Callable[[Connector, Any], PushResult]]] = {
 		lambda world, entry, doctype, name: world.erp.get_customer(name),
 		lambda connector, customer: connector.push_customer(customer),
 	),
+	INVOICE: (
+		lambda world, entry, doctype, name: world.erp.get_invoice_notice(
+			name, entry.channel, entry.external_id
+		),
+		lambda connector, invoice: connector.push_invoice(invoice),
+	),
+	REQUESTED: (
+		lambda world, entry, doctype, name: world.erp.get_refund_request(name, entry.channel),
+		lambda connector, request: connector.push_refund(request),
+	),
+	RETURN: (
+		lambda world, entry, doctype, name: world.erp.get_return_notice(name, entry.channel),
+		lambda connector, notice: connector.push_return(notice),
+	),
 }
 
 
@@ -176,10 +226,21 @@ def _push_document(world: World, channel: Channel, connector: Connector, entry: 
 	if result.error:
 		raise Retryable(result.error) if result.retry else Rejected(result.error)
 	with world.erp.transaction():
-		if isinstance(document, Shipment):
-			save_told(world.erp, entry, (doctype, name), document, result)
+		_save_told(world, entry, (doctype, name), document, result)
 		outcome = Outcome("Succeeded", "The storefront took it", summary=document.model_dump_json())
 		world.journal.finish(entry, outcome, world.now())
+
+
+def _save_told(
+	world: World, entry: Entry, told: tuple[str, str], document: BaseModel, result: PushResult
+) -> None:
+	"""Keeps what the storefront calls what it was told of; part of the transaction that ends the entry."""
+	if isinstance(document, Shipment):
+		save_told(world.erp, entry, told, document, result)
+	elif isinstance(document, RefundRequest):
+		save_asked(world.erp, entry, told[1], document, result)
+	elif isinstance(document, ReturnNotice):
+		save_told_return(world.erp, entry, told[1], document, result)
 
 
 def _finish(world: World, entry: Entry, outcome: Outcome) -> None:

@@ -156,6 +156,134 @@ class SalesOrderState:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentPlan:
+	"""A Payment Entry: "Receive" of what a buyer paid, "Pay" of what went back. Amounts are in the order's currency.
+
+	The ERP allocates it: a receipt to the order's open invoices, oldest first, then to the order as an advance; a refund
+	to the order's open credit notes. What is left stays on the customer's account.
+
+	:param amount: gross; fee and its tax are deducted from what reaches `account`
+	:param reference: what the gateway calls it, else the shop
+	:param charged: amount and currency the gateway took, where they differ from the order's
+	"""
+
+	channel: str
+	company: str
+	customer: str
+	sales_order: str
+	payment_type: Literal["Receive", "Pay"]
+	amount: Decimal
+	currency: str
+	conversion_rate: Decimal
+	mode_of_payment: str
+	account: str
+	reference: str
+	posting_date: date
+	fee: Decimal = Decimal(0)
+	fee_account: str | None = None
+	fee_tax: Decimal = Decimal(0)
+	fee_tax_account: str | None = None
+	charged: tuple[Decimal, str] | None = None
+	cost_center: str | None = None
+	gateway: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicePlan:
+	"""A Sales Invoice of what is not billed of an order, or of one delivery of it. Advances paid for the order, and for
+	no other, are allocated."""
+
+	channel: str
+	sales_order: str
+	posting_date: date
+	submit: bool
+	delivery_note: str | None = None
+	naming_series: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNotePlan:
+	"""A return Sales Invoice over exactly these amounts, which are positive here and negative in the document.
+
+	:param invoice: that it returns; None where several were billed, or none holds all of its positions
+	:param settles: it lowers what is open of the invoice, instead of being owed itself
+	"""
+
+	channel: str
+	company: str
+	external_id: str
+	sales_order: str
+	customer: str
+	invoice: str | None
+	amounts: Amounts
+	currency: str
+	conversion_rate: Decimal
+	posting_date: date
+	submit: bool
+	settles: bool = False
+	naming_series: str | None = None
+	cost_center: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnPlan:
+	"""Return Delivery Notes: how much of each line comes back, by the shop's line id, and where it goes (None: where
+	it left from)."""
+
+	channel: str
+	sales_order: str
+	quantities: Mapping[str, Decimal]
+	posting_date: date
+	submit: bool
+	warehouse: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+	"""A Sales Invoice of an order, or with `is_return` a credit note; its amounts are positive in both.
+
+	:param lines: how much it bills (or takes back), by the shop's line id
+	:param open: what is still to be paid of it, or to be given back
+	:param delivery_notes: that it bills
+	"""
+
+	name: str
+	submitted: bool
+	is_return: bool
+	total: Decimal
+	open: Decimal
+	lines: Mapping[str, Decimal]
+	return_against: str | None = None
+	delivery_notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+	"""What the books say of an order. Drafts are among the invoices, cancelled ones are not.
+
+	:param total: of the Sales Order
+	:param quantities: ordered, by the shop's line id
+	:param delivered: and `returned`: how much left, and came back, by the shop's line id (submitted documents)
+	:param deliveries: submitted Delivery Notes, oldest first, without returns
+	:param paid: Σ of submitted receipts for it, and `paid_back` of refunds
+	"""
+
+	sales_order: str
+	customer: str
+	currency: str
+	conversion_rate: Decimal
+	total: Decimal
+	quantities: Mapping[str, Decimal]
+	delivered: Mapping[str, Decimal]
+	returned: Mapping[str, Decimal]
+	deliveries: tuple[str, ...]
+	invoices: tuple[Invoice, ...]
+	paid: Decimal
+	paid_back: Decimal
+	closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class OrderedLine:
 	"""A position of a Sales Order; `warehouse` is where it is to be delivered from."""
 
@@ -216,7 +344,8 @@ class Record:
 
 	`fingerprint` is a hash of what the storefront said that the document depends on; `cancelled` is the
 	tombstone of an order the storefront cancelled, whether or not it was ever seen here. An order's total is
-	what the storefront said last; `placed_on` is a day of the site.
+	what the storefront said last; `placed_on` is a day of the site. Payments, refunds and returns say of which order
+	they are (`order_id`), and keep themselves as the storefront told them (`data`, JSON of the model; of no person).
 	"""
 
 	channel: str
@@ -231,3 +360,5 @@ class Record:
 	shop_total: Decimal | None = None
 	currency: str | None = None
 	placed_on: date | None = None
+	order_id: str | None = None
+	data: str | None = None

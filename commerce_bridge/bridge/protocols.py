@@ -23,12 +23,16 @@ from commerce_bridge.bridge.model import (
 	DataRequest,
 	Event,
 	Fulfilment,
+	InvoiceNotice,
 	Listing,
 	OrderChange,
 	OrderStatus,
+	Payout,
 	Price,
 	Product,
 	Redaction,
+	RefundRequest,
+	ReturnNotice,
 	Shipment,
 	ShownLevel,
 	ShownProduct,
@@ -36,15 +40,21 @@ from commerce_bridge.bridge.model import (
 )
 from commerce_bridge.bridge.plan import (
 	Booked,
+	Books,
+	CreditNotePlan,
 	Deliveries,
+	InvoicePlan,
 	Item,
 	ItemKey,
+	PaymentPlan,
 	Record,
+	ReturnPlan,
 	Rounding,
 	SalesOrderPlan,
 	SalesOrderState,
 	UnbookedSale,
 )
+from commerce_bridge.bridge.return_plan import AuthorisationPlan, Receipt, ReturnState
 
 Direction = Literal["Inbound", "Outbound"]
 #: What of a listing may have changed, and what is pushed for it.
@@ -199,6 +209,30 @@ class SuggestedLocation:
 
 
 @dataclass(frozen=True, slots=True)
+class SuggestedGateway:
+	"""A way to pay as the shop's payments name it; `title` is what buyers read, where it says so."""
+
+	gateway: str
+	title: str | None = None
+	example: str = ""
+	covered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UsualGateway:
+	"""A gateway many shops have, as a row of the payment map.
+
+	:param gateway: pattern that fits what the platform calls it
+	:param mode_of_payment: of ERPNext's own, where there is none of this title
+	"""
+
+	title: str
+	gateway: str
+	book: Literal["Now", "On Capture", "On Delivery", "Never"] = "On Capture"
+	mode_of_payment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestions:
 	"""What of a shop the tables of a channel may have a row for. `notes` say, in words, what could not be read."""
 
@@ -206,6 +240,7 @@ class Suggestions:
 	shipping: tuple[SuggestedShipping, ...] = ()
 	locations: tuple[SuggestedLocation, ...] = ()
 	notes: tuple[str, ...] = ()
+	gateways: tuple[SuggestedGateway, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +321,15 @@ class ProductPage:
 	total: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PayoutPage:
+	"""A page of payouts. `cursor` is stored after the page was, and asked from again the next time."""
+
+	payouts: tuple[Payout, ...]
+	cursor: str | None
+	more: bool
+
+
 class Connector(Protocol):
 	"""A platform. Built for one channel and one unit of work; holds its client and credentials.
 
@@ -298,6 +342,7 @@ class Connector(Protocol):
 	batch_size: int  # stock levels and prices in one call
 	listing_batch_size: int  # listings in one call: descriptions are long
 	order_topics: frozenset[str]  # of entries that hold an order as a whole, or lead to it
+	fact_topics: frozenset[str]  # of entries that hold a payment, refund or return of an order by itself
 
 	def handshake(self, request: WebhookRequest) -> Answer | None:
 		"""The answer to an unsigned ping of the platform, or None."""
@@ -370,6 +415,23 @@ class Connector(Protocol):
 
 	def push_order_change(self, change: OrderChange) -> PushResult: ...
 
+	def push_refund(self, request: RefundRequest) -> PushResult:
+		"""Gives money back in the shop, once: a repetition after a lost answer finds the refund that is there. Its
+		result names the shop's refund (`external_ids`)."""
+		...
+
+	def push_invoice(self, invoice: InvoiceNotice) -> PushResult: ...
+
+	def push_return(self, notice: ReturnNotice) -> PushResult: ...
+
+	def payouts(self, cursor: str | None) -> PayoutPage | None:
+		"""Payouts of the platform's own payments that reached the bank, oldest first; None where it has none, or cannot be
+		asked.
+
+		:param cursor: of an earlier page; None for the whole history
+		"""
+		...
+
 	def check(self) -> list[Check]:
 		"""Reachability, credentials, clock."""
 		...
@@ -380,7 +442,8 @@ class Connector(Protocol):
 		...
 
 	def suggestions(self) -> Suggestions | None:
-		"""Taxes, shipping methods and locations of the shop, each once; None where it cannot be asked for them."""
+		"""Taxes, shipping methods, locations and payment gateways of the shop, each once; None where it cannot be asked
+		for them."""
 		...
 
 	def register_webhooks(self, callback_url: str) -> str | None:
@@ -571,6 +634,16 @@ class Journal(Protocol):
 	def merge_queued(self, channel: str, topic: str, items: Sequence[str], limit: int) -> bool:
 		"""Adds items, each once, to an outbound entry of this topic that is Queued and was never tried, if
 		there is one with room for all (a JSON list of at most `limit`). Part of the caller's transaction."""
+		...
+
+	def latest(self, channel: str, topics: Sequence[str], external_id: str) -> tuple[str, str] | None:
+		"""Topic and payload of the newest inbound entry of these topics about an order that was applied; None where there
+		is none, or its payload expired."""
+		...
+
+	def wake(self, channel: str, topics: Sequence[str], external_id: str, now: datetime) -> int:
+		"""Entries of these topics about an order that wait to be tried again, or gave up waiting (class Retryable), are due
+		now. Part of the caller's transaction; returns how many."""
 		...
 
 	def is_open(self, channel: str, topic: str, external_id: str) -> bool:
@@ -843,6 +916,86 @@ class Erp(Protocol):
 
 	def name_rows(self, line_ids: Mapping[str, str]) -> None:
 		"""Keeps the line ids, by row of a Sales Order; documents made from these rows get them too."""
+		...
+
+	# after the order: money, and goods that come back
+	def records_of(self, channel: str, record_type: str, order_id: str) -> list[Record]:
+		"""The records of this type that are of an order, oldest first, their rows locked."""
+		...
+
+	def get_books(self, sales_order: str) -> Books | None:
+		"""What the books say of an order, in a fixed number of queries; None where there is no such order."""
+		...
+
+	def create_payment(self, channel: Channel, plan: PaymentPlan) -> str:
+		"""A submitted Payment Entry. Raises `Misconfigured` where an account cannot take the currency."""
+		...
+
+	def cancel_payment(self, name: str) -> None:
+		"""Cancels a Payment Entry; one that is cancelled or deleted stays as it is. Raises `Rejected` where the bank
+		statement says that the money moved."""
+		...
+
+	def create_invoice(self, channel: Channel, plan: InvoicePlan) -> Booked | None:
+		"""None where nothing is left to be billed."""
+		...
+
+	def create_credit_note(self, channel: Channel, plan: CreditNotePlan) -> Booked: ...
+
+	def delete_draft_invoices(self, sales_order: str) -> list[str]:
+		"""Deletes the order's draft invoices that we made, and no credit notes; returns their names."""
+		...
+
+	def delete_draft_credit_note(self, name: str) -> None:
+		"""Deletes a credit note that is a draft; one that is submitted, or gone, stays as it is."""
+		...
+
+	def create_returns(self, channel: Channel, plan: ReturnPlan) -> list[str]:
+		"""Return Delivery Notes, one for each Delivery Note that goods come back of. Raises `Rejected` where less was
+		delivered, and not returned yet."""
+		...
+
+	def close_sales_order(self, name: str) -> None:
+		"""Nothing more of it is to be delivered. What is closed stays closed."""
+		...
+
+	# returns
+	def get_return(self, name: str) -> ReturnState | None:
+		"""A Return Authorisation as it stands, its row locked; None where there is none."""
+		...
+
+	def save_return(self, channel: Channel, plan: AuthorisationPlan, name: str | None) -> str:
+		"""Makes a Return Authorisation of what the shop said, or brings one up to date; returns its name. The shop is not
+		told of it: it knows."""
+		...
+
+	def name_return(self, name: str, external_id: str) -> None:
+		"""Keeps what the shop calls a return that began in the ERP."""
+		...
+
+	def receive_return(
+		self, channel: Channel, name: str, quantities: Mapping[str, Decimal], submit: bool
+	) -> Receipt:
+		"""Takes goods back, by the shop's line id: return Delivery Notes of what was delivered, and a receipt into stock of
+		what the ERP never delivered. Where a person has to say which units came, nothing is made of that line, and the
+		receipt's note says so. Raises `Rejected` where less was delivered, and not returned yet."""
+		...
+
+	def get_return_notice(self, name: str, channel: str) -> ReturnNotice | None:
+		"""How far a return is; None where it is none of this channel's, or is gone."""
+		...
+
+	# invoices and refunds, told
+	def get_invoice_notice(
+		self, name: str, channel: str, order_id: str | None = None
+	) -> InvoiceNotice | None:
+		"""A Sales Invoice or credit note as it stands, of this order of the channel; with where its PDF is, where the
+		channel wants that. None where it is none of the channel's orders'."""
+		...
+
+	def get_refund_request(self, name: str, channel: str) -> RefundRequest | None:
+		"""What the shop is asked to give back for a credit note. None where it is not submitted, was made of a refund of the
+		shop's, or nothing of it is owed to the buyer any more. Its `id` is that of the first document of an amended one."""
 		...
 
 	# sent by the shop itself

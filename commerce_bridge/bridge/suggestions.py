@@ -10,7 +10,7 @@ from commerce_bridge.bridge import mapping
 from commerce_bridge.bridge.channel import Channel, TaxMap
 from commerce_bridge.bridge.errors import Misconfigured
 from commerce_bridge.bridge.model import ShippingLine, TaxLine
-from commerce_bridge.bridge.protocols import SuggestedShipping, SuggestedTax, Suggestions
+from commerce_bridge.bridge.protocols import SuggestedGateway, SuggestedShipping, SuggestedTax, Suggestions
 
 ONE = Decimal(1)
 
@@ -23,6 +23,7 @@ def lacking(channel: Channel, found: Suggestions) -> Suggestions:
 		taxes=tuple(_taxes(channel, found)),
 		shipping=tuple(_shipping(channel, found)),
 		locations=tuple(place for place in found.locations if place.id not in mapped),
+		gateways=tuple(_gateways(channel, found)),
 	)
 
 
@@ -59,3 +60,11 @@ def _has_target(channel: Channel, method: SuggestedShipping) -> bool:
 		return bool(mapping.shipping_target(channel, line))
 	except Misconfigured:
 		return False
+
+
+def _gateways(channel: Channel, found: Suggestions) -> Iterator[SuggestedGateway]:
+	"""Whatever the currency: an order in one that has no row is told of when it comes."""
+	for each in found.gateways:
+		rows = [row for row in channel.payments if mapping.names_gateway(row.gateway, each.gateway)]
+		if all(row.gateway == mapping.ANY for row in rows):
+			yield replace(each, covered=bool(rows))

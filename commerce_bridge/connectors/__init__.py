@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping
 from importlib import import_module
 from typing import Any
 
+from commerce_bridge.bridge import gateways
 from commerce_bridge.bridge.channel import Channel, Credentials
 from commerce_bridge.bridge.errors import Misconfigured
-from commerce_bridge.bridge.protocols import Connector, ConnectorFactory, Surroundings
+from commerce_bridge.bridge.protocols import Connector, ConnectorFactory, Surroundings, UsualGateway
 
 _factories: dict[str, str] = {
 	"custom": "commerce_bridge.connectors.custom.connector.CustomConnector",
@@ -68,6 +69,12 @@ def default_statuses(platform: str) -> tuple[str, ...]:
 	"""Statuses of the orders that are taken where the channel names none; empty: all. A connector says them by the
 	class attribute of this name."""
 	return tuple(_trait(platform, "default_statuses") or ())
+
+
+def usual_gateways(platform: str) -> tuple[UsualGateway, ...]:
+	"""Payment gateways many shops have, by the names the platform gives them. A connector says them by the class
+	attribute of this name; of one that does not, the plain names are assumed."""
+	return tuple(_trait(platform, "usual_gateways") or gateways.PLAIN)
 
 
 def sets_webhook_secret(platform: str) -> bool:

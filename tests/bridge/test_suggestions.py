@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from commerce_bridge.bridge.channel import Channel, ShippingMap, TaxMap, WarehouseMap
+from commerce_bridge.bridge.channel import Channel, PaymentMap, ShippingMap, TaxMap, WarehouseMap
 from commerce_bridge.bridge.protocols import (
+	SuggestedGateway,
 	SuggestedLocation,
 	SuggestedShipping,
 	SuggestedTax,
@@ -20,7 +21,8 @@ VAT = SuggestedTax("VAT", rate=Decimal(19))
 REDUCED = SuggestedTax("VAT", rate=Decimal(7))
 POST = SuggestedShipping("flat_rate:1", "Post")
 HALL = SuggestedLocation("1", "Hall")
-FOUND = Suggestions((VAT, REDUCED), (POST,), (HALL,), ("a note",))
+SEPA = SuggestedGateway("stripe_sepa", "SEPA")
+FOUND = Suggestions((VAT, REDUCED), (POST,), (HALL,), ("a note",), (SEPA,))
 
 
 def channel(**tables: Any) -> Channel:
@@ -47,6 +49,7 @@ def test_what_has_a_row_is_left_out() -> None:
 		"taxes": (tax(title="VAT", rate=Decimal("7.00")),),
 		"shipping": (ShippingMap(method="Post", account="Freight"),),
 		"warehouses": (WarehouseMap(warehouse="Hall - C", location_id="1"),),
+		"payments": (PaymentMap(gateway="Stripe*", currency="USD", account="Stripe - C"),),
 	}
 	assert lacking(channel(**rows), FOUND) == Suggestions((VAT,), notes=("a note",))
 
@@ -70,3 +73,11 @@ def test_the_same_of_shipping() -> None:
 
 def test_a_row_without_a_target_is_no_row() -> None:
 	assert lacking(channel(shipping=(ShippingMap(method="Post"),)), FOUND).shipping == (POST,)
+
+
+def test_the_same_of_gateways() -> None:
+	others = PaymentMap(gateway="*", account="Clearing - C")
+	found = lacking(channel(payments=(others,)), FOUND).gateways
+	assert [(each.gateway, each.covered) for each in found] == [("stripe_sepa", True)]
+	rows = (PaymentMap(gateway="stripe"), PaymentMap(gateway="sepa*"))
+	assert lacking(channel(payments=rows), FOUND).gateways == (SEPA,)

@@ -1,0 +1,77 @@
+"""A shop cancels an order of which something was billed, or sent: credited in full, or explained by its refunds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from commerce_bridge.bridge.channel import Channel
+from commerce_bridge.bridge.credit_notes import credit_rest
+from commerce_bridge.bridge.deductions import (
+	CREDITED,
+	all_given_back,
+	handles_refunds,
+	known_refunds,
+	release,
+)
+from commerce_bridge.bridge.model import Order
+from commerce_bridge.bridge.money import written
+from commerce_bridge.bridge.plan import Books, Record, SalesOrderState
+from commerce_bridge.bridge.protocols import Erp
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+	"""What became of the order; `cancelled`: nothing of it is left to be credited by refunds."""
+
+	message: str
+	cancelled: bool
+
+
+def settle_billed(
+	erp: Erp, channel: Channel, record: Record, state: SalesOrderState, order: Order | None, moment: datetime
+) -> Settled | None:
+	"""What a cancellation is where the Sales Order cannot be cancelled; None where it is as ever, drafts of ours gone.
+
+	:param order: as it stands in the shop, where the cancellation says it
+	:raises TotalsDiffer, Misconfigured: as of a credit note
+	"""
+	if not handles_refunds(channel):
+		return None
+	state = release(erp, channel, record.external_id, state)
+	if not state.delivered and not state.billed:
+		return None
+	books = erp.get_books(state.name)
+	if books is None:
+		return None
+	refunds = known_refunds(erp, channel, record.external_id, order.refunds if order else ())
+	if state.delivered:
+		if all_given_back(books, [known.refund for known in refunds if not known.is_off]):
+			return Settled("All of it was given back: that is booked by itself", cancelled=False)
+		return None
+	if not channel.refunds.credit_notes or not record.data or _unbilled_drafts(state, books):
+		return None
+	sold = Order.model_validate_json(record.data)
+	credited = [known.refund for known in refunds if known.how == CREDITED]
+	return _credit_all(erp, channel, books, sold, credited, moment)
+
+
+def _unbilled_drafts(state: SalesOrderState, books: Books) -> bool:
+	"""Whether goods are being prepared, or a person drafts an invoice: both have to be decided by a person."""
+	return bool(set(state.drafts) - {note.name for note in books.invoices if note.is_return})
+
+
+def _credit_all(
+	erp: Erp, channel: Channel, books: Books, sold: Order, credited: list, moment: datetime
+) -> Settled:
+	on = moment.astimezone(ZoneInfo(channel.time_zone)).date()
+	booked = credit_rest(erp, channel, books, sold, credited, on)
+	erp.forget_pushed(channel.name, books.sales_order)
+	erp.close_sales_order(books.sales_order)
+	said = f"credit note {booked.name} over {written(booked.grand_total, books.currency)}, " if booked else ""
+	owed = books.paid - books.paid_back
+	kept = f". {written(owed, books.currency)} was paid and is not given back yet" if owed > 0 else ""
+	return Settled(
+		f"Cancelled after it was billed: {said}Sales Order {books.sales_order} closed{kept}", cancelled=True
+	)
