@@ -13,6 +13,8 @@ PAGES = {
 	"channel-list": "channel-settings",
 	"listings": "channel-listing",
 	"sync-log-list": "sync-log",
+	"payout-list": "payout",
+	"clearing-accounts": "query-report/Clearing Accounts",
 	"failures-by-cause": "query-report/Failures by Cause",
 	"order-reconciliation": "query-report/Order Reconciliation",
 	"duplicate-skus": "query-report/Duplicate SKUs",
