@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from threading import Event
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from commerce_bridge.bridge.channel import Credentials, WarehouseMap
 from commerce_bridge.bridge.clock import Now
@@ -30,6 +30,17 @@ from sandbox.world import Sandbox
 SECRET, WRONG_SECRET = "whsec_ZGVtby1zZWNyZXQtb2YtdGhlLXNob3A=", "whsec_c29tZWJvZHktZWxzZXMtc2VjcmV0"
 WOOCOMMERCE_SECRET = "demoSecretOfTheShop"
 CENT = Decimal("0.01")
+
+
+#: A gesture.
+GOODWILL = Decimal("1.00")
+
+
+class Money(NamedTuple):
+	"""What was paid of an order, and what went back."""
+
+	paid: Decimal
+	given_back: Decimal
 
 
 class DemoShop(Protocol):
@@ -82,6 +93,19 @@ class DemoShop(Protocol):
 		...
 
 	def order_id(self, event: Any) -> str: ...
+
+	def pay(self, order_id: str) -> list[Any]:
+		"""The buyer pays what is open of an order; the events that tell of it."""
+		...
+
+	def give_back(self, order_id: str) -> list[Any]:
+		"""A piece of the first position is taken back, or for every third order an amount is given as a gesture; the
+		events that tell of it."""
+		...
+
+	def money(self) -> dict[str, Money]:
+		"""What was paid of each order, and given back."""
+		...
 
 	def totals(self) -> dict[str, Decimal]:
 		"""What each order costs now, by the order's id."""
@@ -163,6 +187,38 @@ class CustomDemoShop:
 	def order_id(self, event: ShopEvent) -> str:
 		return event.order_id
 
+	def pay(self, order_id: str) -> list[ShopEvent]:
+		if self._shop.orders[order_id].get("payments"):
+			return []
+		return [self._shop.pay(order_id, self.totals()[order_id], self._now())]
+
+	def give_back(self, order_id: str) -> list[ShopEvent]:
+		sold = self._shop.orders[order_id]
+		if int(order_id) % 3 == 0:
+			gesture = [{"title": "Sorry", "amount": str(GOODWILL)}]
+			return [self._shop.refund(order_id, GOODWILL, self._now(), adjustments=gesture)]
+		line = sold["lines"][0]
+		tax = line["taxes"][0] | {"amount": str(_share(line["taxes"][0]["amount"], line["quantity"]))}
+		amount = _share(line["total"], line["quantity"])
+		total = amount + (0 if sold["prices_include_tax"] else Decimal(tax["amount"]))
+		piece = {
+			"order_line_id": line["id"],
+			"quantity": 1,
+			"amount": str(amount),
+			"taxes": [tax],
+			"restock": True,
+		}
+		return [self._shop.refund(order_id, total, self._now(), lines=[piece])]
+
+	def money(self) -> dict[str, Money]:
+		return {
+			key: Money(
+				_sum(row["amount"] for row in data.get("payments", ())),
+				_sum(row["amount"] for refund in data.get("refunds", ()) for row in refund["payments"]),
+			)
+			for key, data in self._shop.orders.items()
+		}
+
 	def totals(self) -> dict[str, Decimal]:
 		return {key: Decimal(data["totals"]["grand_total"]) for key, data in self._shop.orders.items()}
 
@@ -227,7 +283,8 @@ class ShopifyDemoShop:
 			self._orders[number] = self._shop.place_order(
 				lines, shipping, taxes_included=number % 3 == 0, **self._buyer(number)
 			)
-			return self.waiting()
+			# Its buyer and its money are told before it: by the order, it is known which one it is.
+			return sorted(self.waiting(), key=lambda event: event.topic != "orders/create")
 
 	def change(self, number: int, skus: Sequence[str]) -> list[Delivery]:
 		"""Shopify's clock shows seconds: a state of the same second would not be later."""
@@ -283,8 +340,32 @@ class ShopifyDemoShop:
 	def order_id(self, event: Delivery) -> str:
 		return event.external_id
 
+	def pay(self, order_id: str) -> list[Delivery]:
+		"""What was ordered is paid with it; what was added to an order is not."""
+		sold = self._shop.orders[int(order_id)]
+		with self._shop.lock:
+			if sold.outstanding:
+				self._shop.pay(sold)
+			return self.waiting()
+
+	def give_back(self, order_id: str) -> list[Delivery]:
+		sold = self._shop.orders[int(order_id)]
+		with self._shop.lock:
+			if int(order_id) % 3 == 0:
+				self._shop.refund(sold, amount=GOODWILL)
+			else:
+				self._shop.refund(sold, {sold.lines[0]: 1})
+			return self.waiting()
+
+	def money(self) -> dict[str, Money]:
+		return {str(key): Money(sold.received, sold.refunded) for key, sold in self._shop.orders.items()}
+
 	def totals(self) -> dict[str, Decimal]:
-		return {str(key): sold.current_total for key, sold in self._shop.orders.items()}
+		"""Less what was given as a gesture, which a shop's total need not say."""
+		return {
+			str(key): sold.current_total + sold.adjusted(in_total=False)
+			for key, sold in self._shop.orders.items()
+		}
 
 	def stock(self) -> dict[str, Decimal]:
 		return {str(each.sku): Decimal(each.total) for each in self._shop.variants.values()}
@@ -397,6 +478,22 @@ class WooCommerceDemoShop:
 	def order_id(self, event: WooCommerceDelivery) -> str:
 		return str(event.resource_id)
 
+	def pay(self, order_id: str) -> list[WooCommerceDelivery]:
+		"""A shop of this platform says only that an order is paid, and counts whatever it costs as that."""
+		return []
+
+	def give_back(self, order_id: str) -> list[WooCommerceDelivery]:
+		sold = self._shop.orders[int(order_id)]
+		with self._shop.lock:
+			if int(order_id) % 3 == 0:
+				self._shop.refund_order(sold, GOODWILL, moved=True)
+			else:
+				self._shop.refund_order(sold, quantities={sold.lines[0].id: 1}, moved=True)
+			return self.waiting()
+
+	def money(self) -> dict[str, Money]:
+		return {str(key): Money(sold.total, sold.refunded) for key, sold in self._shop.orders.items()}
+
 	def totals(self) -> dict[str, Decimal]:
 		return {str(key): sold.total for key, sold in self._shop.orders.items()}
 
@@ -412,6 +509,14 @@ class WooCommerceDemoShop:
 
 	def age(self, payload: str) -> Any:
 		return json.loads(payload)["date_modified_gmt"]
+
+
+def _share(amount: str, quantity: int) -> Decimal:
+	return (Decimal(amount) / quantity).quantize(CENT)
+
+
+def _sum(amounts: Iterable[str]) -> Decimal:
+	return sum(map(Decimal, amounts), Decimal(0))
 
 
 SHOPS: Mapping[str, type[CustomDemoShop] | type[ShopifyDemoShop] | type[WooCommerceDemoShop]] = {

@@ -40,8 +40,8 @@ QUERIES = """
 	fulfillmentOrder fulfillmentOrders inventoryItem inventoryItems inventoryLevel location locations
 	metafieldDefinitions node nodes order orderByIdentifier orders ordersCount product productByIdentifier
 	productOperation productVariant productVariantByIdentifier productVariants products productsCount
-	publicApiVersions publications refund return shop shopifyPaymentsAccount webhookSubscription
-	webhookSubscriptions webhookSubscriptionsCount
+	publicApiVersions publications refund return returnableFulfillments shop shopifyPaymentsAccount
+	webhookSubscription webhookSubscriptions webhookSubscriptionsCount
 """.split()
 
 MUTATIONS = """
@@ -53,8 +53,9 @@ MUTATIONS = """
 	orderEditSetQuantity orderMarkAsPaid orderOpen orderUpdate productCreate productCreateMedia productDelete
 	productOptionsCreate productOptionUpdate productReorderMedia productSet productUpdate
 	productVariantAppendMedia productVariantsBulkCreate productVariantsBulkDelete productVariantsBulkUpdate
-	publishablePublish publishablePublishToCurrentChannel publishableUnpublish refundCreate returnCreate
-	returnProcess stagedUploadsCreate tagsAdd tagsRemove webhookSubscriptionCreate webhookSubscriptionDelete
+	publishablePublish publishablePublishToCurrentChannel publishableUnpublish refundCreate returnApproveRequest
+	returnCancel returnClose returnCreate returnDeclineRequest returnProcess reverseFulfillmentOrderDispose
+	stagedUploadsCreate tagsAdd tagsRemove webhookSubscriptionCreate webhookSubscriptionDelete
 	webhookSubscriptionUpdate
 """.split()
 
@@ -70,12 +71,15 @@ TYPES = """
 	Image InventoryAdjustmentGroup InventoryChange InventoryItem InventoryItemMeasurement InventoryLevel
 	InventoryQuantity Job LegacyInteroperability LineItem LineItemGroup Location LocationAddress MailingAddress
 	ManualDiscountApplication Media MediaError MediaImage MediaImageOriginalSource MediaPreviewImage
-	MediaWarning Metafield MetafieldDefinition MetafieldDefinitionType MoneyBag MoneyV2 Node Order
+	MediaWarning Metafield MetafieldDefinition MetafieldDefinitionType MetafieldIdentifier MoneyBag MoneyV2 Node Order
 	OrderAdjustment OrderApp OrderCancelJobResult OrderCancellation OrderDisputeSummary OrderTransaction PageInfo
 	PaymentTerms PricingPercentageValue PricingValue Product ProductOperation ProductOption
 	ProductOptionValue ProductOptionValueSwatch ProductPriceRangeV2 ProductSetOperation ProductVariant
 	Publication Publishable Refund RefundDuty RefundLineItem RefundShippingLine ResourcePublication
-	ResourcePublicationV2 Return ReturnLineItem ReturnLineItemType SEO ScriptDiscountApplication SelectedOption
+	ResourcePublicationV2 Return ReturnDecline ReturnLineItem ReturnLineItemType ReturnReasonDefinition
+	ReturnableFulfillment ReturnableFulfillmentLineItem
+	ReverseFulfillmentOrder ReverseFulfillmentOrderDisposition ReverseFulfillmentOrderLineItem SEO
+	ScriptDiscountApplication SelectedOption
 	ShippingLine Shop ShopAddress ShopPlan ShopifyPaymentsAccount ShopifyPaymentsAssociatedOrder
 	ShopifyPaymentsBalanceTransaction ShopifyPaymentsBalanceTransactionAssociatedPayout ShopifyPaymentsPayout
 	ShopifyPaymentsPayoutSummary StagedMediaUploadTarget StagedUploadParameter TaxLine TaxonomyCategory

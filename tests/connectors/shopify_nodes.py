@@ -46,6 +46,8 @@ class Shop:
 			"order": lambda info, id: self.orders.get(id),
 			"product": lambda info, id: self.products.get(id),
 			"refund": lambda info, id: self.nodes.get(id),
+			"return": lambda info, id: self.nodes.get(id),
+			"node": lambda info, id: self.nodes.get(id),
 			"fulfillment": lambda info, id: self.nodes.get(id),
 			"fulfillmentOrder": lambda info, id: self.nodes.get(id),
 			"nodes": lambda info, ids: [self.nodes.get(each) for each in ids],
@@ -213,6 +215,8 @@ def _parts(payload: Mapping[str, Any], shop: Shop) -> Node:
 			{"id": gid("Fulfillment", str(row["id"]))} for row in payload["fulfillments"]
 		],
 		"lineItems": connection([line_node(line) for line in payload["line_items"]], shop.page),
+		"returnStatus": "NO_RETURN",
+		"returns": connection([], shop.page),
 		"fulfillmentOrders": connection([], shop.page),
 	}
 
@@ -329,9 +333,15 @@ def transaction_node(row: Mapping[str, Any]) -> Node:
 		"status": row["status"].upper(),
 		"gateway": row["gateway"],
 		"test": False,
+		"paymentId": row.get("payment_id"),
+		"receiptJson": row.get("receipt"),
 		"createdAt": utc(row["created_at"]),
 		"processedAt": utc(row["processed_at"]),
+		"parentTransaction": {"id": gid("OrderTransaction", str(row["parent_id"]))}
+		if row.get("parent_id")
+		else None,
 		"amountSet": bag(row["amount_set"]),
+		"amountRoundingSet": bag(row.get("amount_rounding_set")),
 		"fees": [{"amount": fee, "taxAmount": {"amount": "0.0", "currencyCode": "USD"}}],
 	}
 
@@ -372,6 +382,14 @@ def refund_node(refund: Mapping[str, Any], payload: Mapping[str, Any], page: int
 		"id": gid("Refund", str(refund["id"])),
 		"createdAt": utc(refund["created_at"]),
 		"processedAt": utc(refund["created_at"]),
+		"updatedAt": utc(refund.get("updated_at") or refund["created_at"]),
+		"note": refund["note"],
+		"return": refund["return"] and {"id": gid("Return", str(refund["return"]["id"]))},
+		"duties": [
+			{"amountSet": bag(row["amount_set"]), "originalDuty": {"id": gid("Duty", str(row["duty_id"]))}}
+			for row in refund["duties"]
+		],
+		"transactions": connection([transaction_node(row) for row in refund["transactions"]], page),
 		"orderAdjustments": connection(adjustments, 10),
 		"refundShippingLines": connection(ships, 10),
 		"refundLineItems": connection(lines, page),

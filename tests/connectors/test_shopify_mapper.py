@@ -221,11 +221,12 @@ def test_ids_are_exact() -> None:
 	assert (order.lines[0].product_id, order.lines[0].variant_id) == (str(BIG), str(BIG))
 
 
-def test_payments_are_those_that_succeeded() -> None:
+def test_a_gift_card_that_was_redeemed_is_a_payment() -> None:
 	payments = case("gift card redeemed: a payment, and no discount").payments
 	assert [(row.id, row.gateway, row.status, row.amount, row.currency) for row in payments] == [
 		("6001", "gift_card", "captured", Decimal("25.00"), "USD"),
 		("6002", "shopify_payments", "captured", Decimal("35.00"), "USD"),
+		("6003", "shopify_payments", "failed", Decimal("35.00"), "USD"),
 	]
 	assert case("plain").payments == ()  # webhooks of orders tell of none
 
@@ -425,7 +426,14 @@ def test_an_order_is_incomplete_only_where_locations_matter() -> None:
 			{"customer": {"id": 7}, "orders_requested": [3], "data_request": {"id": 9}},
 			model.DataRequest(customer_id="7", order_ids=("3",)),
 		),
-		("refunds/create", {"id": 1, "order_id": 2}, None),
+		("refunds/create", {"id": 1, "order_id": BIG}, model.OrderReference(id=str(BIG))),
+		(
+			"returns/request",
+			{"id": 1, "order": {"id": 2, "admin_graphql_api_id": "gid://shopify/Order/3"}},
+			model.OrderReference(id="3"),
+		),
+		("returns/close", {"id": 1, "order_id": 2}, model.OrderReference(id="2")),
+		("draft_orders/create", {"id": 1}, None),
 	],
 )
 def test_events(topic: str, payload: dict[str, Any], expected: Any) -> None:
@@ -612,6 +620,9 @@ EVENTS = [
 	("orders/edited", {"order_edit": {"order_id": 1, "committed_at": made.NOON}}),
 	("fulfillments/update", made.fulfilment(1, (1, 1))),
 	("fulfillment_orders/moved", {"moved_fulfillment_order": {"id": "gid://shopify/FulfillmentOrder/9"}}),
+	("refunds/create", made.refund(order_id=1)),
+	("order_transactions/create", {**made.transaction(1, "sale", "1.00", "manual"), "order_id": 1}),
+	("returns/request", {"order": {"id": 2, "admin_graphql_api_id": "gid://shopify/Order/2"}}),
 	("customers/redact", {"customer": {"id": 7, "email": "a@example.com"}, "orders_to_redact": [1]}),
 	("customers/data_request", {"customer": {"id": 7}, "orders_requested": [3]}),
 ]

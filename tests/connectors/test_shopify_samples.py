@@ -71,10 +71,12 @@ ENDS = {
 	),
 	"inventory_levels.update": End("Skipped", "not watched", "this channel does not watch the shop's stock"),
 	"order_transactions.create": End(
-		"Skipped", "not supported yet", "kept, and replayed once payments are booked"
+		"Skipped", "no Payment Methods", "this channel books no payments: kept, to be replayed once it does"
 	),
-	"refunds.create": End("Skipped", "not supported yet", "kept, and replayed once refunds are booked"),
-	"returns.request": End("Skipped", "not supported yet", "kept, and replayed once returns are booked"),
+	"refunds.create": End(
+		"Skipped", "does not have it any more", "part of an order that is fetched, the same"
+	),
+	"returns.request": End("Skipped", "does not have it any more", "the same"),
 }
 
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from commerce_bridge.bridge.channel import Channel, Credentials, StockPolicy, WarehouseMap
+from commerce_bridge.bridge.channel import Channel, Credentials, PaymentMap, StockPolicy, WarehouseMap
 from commerce_bridge.bridge.errors import Misconfigured, Rejected, Retryable
 from commerce_bridge.bridge.protocols import Check, HttpResponse, Token
 from commerce_bridge.connectors.shopify import session, setup, subscriptions
@@ -18,7 +18,7 @@ from tests.connectors.shopify_shop import CHANNEL, CREDENTIALS, NOW, SHOP_DOMAIN
 
 URL = "https://erp.example/api/method/commerce_bridge.api.webhook?channel=Tea"
 VERSIONS = [{"handle": handle, "supported": True} for handle in ("2026-01", "2026-04", "2026-07", "2026-10")]
-EVERYTHING = [*setup.needed_scopes(CHANNEL), "read_all_orders", "read_locations"]
+EVERYTHING = [*setup.needed_scopes(CHANNEL), *setup.useful_scopes(CHANNEL), "read_locations"]
 MAPPED = (WarehouseMap(warehouse="Store", location_id="1"), WarehouseMap(warehouse="Hall", location_id="2"))
 QUIET = StockPolicy(push=False)
 
@@ -90,6 +90,34 @@ def test_a_scope_says_what_it_is_for_as_the_form_does() -> None:
 		told = setup.needed_scopes(changed(**values))["write_orders"]
 		assert told == "Send Changes Made in ERPNext and Order Status"
 	assert setup.needed_scopes(CHANNEL)["write_inventory"] == "Send Stock"
+
+
+@pytest.mark.parametrize(
+	("values", "told"),
+	[
+		({"events": {"invoices": "Own"}}, "Send Invoices"),
+		({"refunds": {"send_refunds": True}}, "Give Money Back through the Shop"),
+	],
+)
+def test_invoices_and_refunds_are_written_to_orders(values: dict[str, Any], told: str) -> None:
+	[(name, more)] = values.items()
+	channel = changed(**{name: getattr(CHANNEL, name).model_copy(update=more)})
+	assert setup.needed_scopes(channel)["write_orders"] == told
+
+
+def test_payouts_ask_for_scopes_where_the_shop_s_own_payments_are_booked() -> None:
+	assert not [scope for scope in setup.useful_scopes(CHANNEL) if "payments" in scope]
+	for gateway, asked in (("Shopify_*", True), ("*", True), ("paypal", False)):
+		channel = changed(payments=(PaymentMap(gateway=gateway, account="Clearing"),))
+		assert ("read_shopify_payments_payouts" in setup.useful_scopes(channel)) is asked, gateway
+
+
+def test_a_scope_that_is_only_useful_is_a_warning() -> None:
+	granted = [scope for scope in EVERYTHING if scope != "write_returns"]
+	[line] = wrong(ready(described(granted), LOCATED))
+	assert (line.severity, "write_returns" in line.title) == ("warning", True)
+	assert line.title.endswith("not told what becomes of a return in ERPNext")
+	assert line.fix and line.fix.startswith("For that, add it in")
 
 
 def test_who_may_write_may_read() -> None:
@@ -180,11 +208,11 @@ def test_a_shop_that_does_not_answer_says_why(response: Any, told: str, fix: str
 
 
 def test_each_missing_scope_is_named_with_what_it_is_for() -> None:
-	granted = [scope for scope in EVERYTHING if scope not in ("read_returns", "read_orders")]
+	granted = [scope for scope in EVERYTHING if scope not in ("read_customers", "read_orders")]
 	found = wrong(ready(described(granted), LOCATED))
 	assert [check.title for check in found] == [
 		"The app lacks the access scope read_orders, for orders",
-		"The app lacks the access scope read_returns, for returns",
+		"The app lacks the access scope read_customers, for the buyer of an order",
 	]
 	assert "Add read_orders" in found[0].fix
 
@@ -412,7 +440,7 @@ def test_subscriptions_of_others_are_left_alone() -> None:
 
 
 def test_a_topic_without_its_scope_is_left_out_and_told() -> None:
-	scopes = [scope for scope in EVERYTHING if scope != "read_returns"]
+	scopes = [scope for scope in EVERYTHING if not scope.endswith("_returns")]
 	app = App(scopes=scopes)
 	told = registered(app)
 	assert not any(topic.startswith("RETURNS") for topic in app.topics())
@@ -510,7 +538,7 @@ def test_a_person_agrees_to_what_the_channel_needs() -> None:
 	assert (parts.scheme, parts.netloc, parts.path) == ("https", SHOP_DOMAIN, "/admin/oauth/authorize")
 	assert values["client_id"] == ["client-id"]
 	assert values["redirect_uri"] == [CALLBACK] and values["state"] == ["h.s"]
-	assert values["scope"][0].split(",") == sorted(setup.needed_scopes(tea.channel))
+	assert values["scope"][0].split(",") == sorted({*setup.needed_scopes(tea.channel), "write_returns"})
 
 
 def test_the_simulated_shop_authorises_on_this_machine() -> None:

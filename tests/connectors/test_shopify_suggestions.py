@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from commerce_bridge.bridge.errors import Retryable
-from commerce_bridge.bridge.protocols import SuggestedLocation, SuggestedShipping, SuggestedTax
+from commerce_bridge.bridge.protocols import (
+	SuggestedGateway,
+	SuggestedLocation,
+	SuggestedShipping,
+	SuggestedTax,
+)
 from commerce_bridge.connectors.shopify.suggestions import NO_ORDERS, suggestions
 from sandbox.storefronts.shopify.shop import NewLine, NewShipping
 from tests.connectors.shopify_shop import answer, shop
@@ -47,6 +52,19 @@ def test_what_the_last_orders_were_charged() -> None:
 	assert found.notes == ()
 
 
+def test_gateways_that_orders_were_paid_by() -> None:
+	paid = {"taxLines": [], "shippingLines": {"nodes": []}}
+	orders = [
+		{**paid, "name": "#2", "paymentGatewayNames": ["gift_card", "shopify_payments"]},
+		{**paid, "name": "#1", "paymentGatewayNames": ["shopify_payments", ""]},
+	]
+	found = suggestions(shop(answer({"orders": {"nodes": orders}}), answer({"locations": NOTHING})).client)
+	assert found.gateways == (
+		SuggestedGateway("gift_card", example="Order #2"),
+		SuggestedGateway("shopify_payments", example="Order #2"),
+	)
+
+
 def test_active_locations_with_the_numbers_the_table_takes() -> None:
 	stage = Stage()
 	places = list(stage.shop.locations.values())
@@ -67,7 +85,7 @@ def test_a_tax_the_marketplace_pays_has_its_code() -> None:
 		"title": "",
 		"taxLines": [{**tax, "title": "", "rate": None, "channelLiable": None}],
 	}
-	order = {"name": "#1", "taxLines": [tax], "shippingLines": {"nodes": [line]}}
+	order = {"name": "#1", "taxLines": [tax], "shippingLines": {"nodes": [line]}, "paymentGatewayNames": []}
 	found = suggestions(shop(answer({"orders": {"nodes": [order]}}), answer({"locations": NOTHING})).client)
 	assert found.taxes == (
 		SuggestedTax("Sales Tax", "channel_liable", Decimal("8.875"), "Order #1"),

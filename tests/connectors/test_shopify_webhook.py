@@ -251,9 +251,15 @@ def test_a_topic_nobody_asked_for_is_kept_with_the_reason(topic: str) -> None:
 
 
 @pytest.mark.parametrize("topic", ["refunds/create", "order_transactions/create", "returns/request"])
-def test_what_a_later_version_books_is_kept_to_be_replayed(topic: str) -> None:
+def test_money_and_returns_are_worked_on_under_their_order(topic: str) -> None:
 	incoming = identify(topic, BODIES[topic][0])
-	assert (incoming.supported, incoming.reason) == (False, None)
+	assert (incoming.supported, incoming.external_id) == (True, BODIES[topic][1])
+
+
+def test_a_return_that_names_no_order_is_refused() -> None:
+	body = {"admin_graphql_api_id": "gid://shopify/Return/1", "id": 1, "status": "open"}
+	with pytest.raises(BadRequest):
+		identify("returns/close", body)
 
 
 def test_a_deleted_order_is_left_to_a_person() -> None:

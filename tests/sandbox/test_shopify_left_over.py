@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from commerce_bridge.bridge.channel import ShippingMap
+from commerce_bridge.bridge.channel import RefundPolicy, ShippingMap
 from commerce_bridge.bridge.protocols import Circuit
 from sandbox.storefronts.shopify.sales import Order
 from sandbox.storefronts.shopify.shop import NewLine, NewShipping
+from tests.connectors.shopify_simulated import CREDENTIALS
 from tests.sandbox.test_shopify_events import Site
 
 POST = (NewShipping(Decimal("5.00")),)
@@ -79,6 +80,9 @@ def test_a_sales_order_without_its_money_is_named_until_it_is_cancelled(
 	act(site, order)
 	row = site.take(site.told("orders/updated"))
 	[standing] = site.sandbox.sales_orders(str(order.id))
+	if act is give_back:  # refunds are booked: nothing of the order is left
+		assert (row["state"], standing["status"]) == ("Succeeded", "Cancelled")
+		return
 	assert (row["state"], row["error_class"], standing["status"]) == ("Failed", "Rejected", "Submitted")
 	assert standing["name"] in row["message"]
 	assert "cancel it, then retry" in row["message"]
@@ -87,7 +91,16 @@ def test_a_sales_order_without_its_money_is_named_until_it_is_cancelled(
 	assert again(site, row["name"])["state"] == "Skipped"
 
 
-def test_a_part_of_the_money_given_back_changes_nothing(site: Site) -> None:
+def test_a_part_of_the_money_given_back_is_taken_off(site: Site) -> None:
+	order = booked(site)
+	site.shop.refund(order, amount=Decimal("1.00"))
+	assert site.take(site.told("orders/updated"))["state"] == "Succeeded"
+	assert sales_orders(site, order) == [("Cancelled", "29.00"), ("Submitted", "28.00")]
+
+
+def test_a_part_of_the_money_given_back_changes_nothing_where_refunds_are_not_booked(site: Site) -> None:
+	site.channel = site.channel.model_copy(update={"refunds": RefundPolicy(credit_notes=False)})
+	site.sandbox.state.save(site.channel, CREDENTIALS)
 	order = booked(site)
 	site.shop.refund(order, amount=Decimal("1.00"))
 	assert site.take(site.told("orders/updated"))["state"] == "Succeeded"

@@ -44,6 +44,8 @@ from commerce_bridge.bridge.money import decimals_of, minor_unit
 from commerce_bridge.connectors.shopify import payloads
 from commerce_bridge.connectors.shopify.ids import id_of, number_of
 
+#: The code of what refunds gave more or less than they took.
+DISCREPANCY = "refund_discrepancy"
 #: The code of a tax that a marketplace charges and pays to the state itself: a row of the channel's taxes with
 #: this code sends it to another account than the seller's own taxes.
 CHANNEL_LIABLE = "channel_liable"
@@ -152,13 +154,26 @@ def left_of_line(line: payloads.Line, taken: Taken | None, unit: Decimal) -> Par
 	return Part(quantity, share, charges, calculated=True)
 
 
+def ordered_line(line: payloads.Line, unit: Decimal) -> Part:
+	"""The amounts of a line as it was ordered."""
+	amount = line.price * line.quantity - _sum(line.discount_allocations)
+	return Part(line.quantity, fit(amount, unit), charges_of(line.tax_lines, unit))
+
+
+def ordered_shipping(line: payloads.Shipping, unit: Decimal) -> Part:
+	"""What shipping cost after discounts, before refunds."""
+	return Part(1, fit(_discounted(line), unit), charges_of(line.tax_lines, unit))
+
+
+def _discounted(line: payloads.Shipping) -> Decimal:
+	if line.discount_allocations or line.discounted is None:
+		return line.price - _sum(line.discount_allocations)
+	return line.discounted
+
+
 def left_of_shipping(line: payloads.Shipping, taken: Taken | None, unit: Decimal) -> Part:
 	"""What shipping costs after discounts and refunds."""
-	if line.discount_allocations or line.discounted is None:
-		amount = line.price - _sum(line.discount_allocations)
-	else:
-		amount = line.discounted
-	charges = charges_of(line.tax_lines, unit)
+	amount, charges = _discounted(line), charges_of(line.tax_lines, unit)
 	left = rest = amount - taken.amount if taken else amount
 	if line.current is not None:
 		left = min(left, line.current)
@@ -333,7 +348,7 @@ def _explained(
 	if order.taxes_included:
 		taxes = sum((charge.amount for fee in fees for charge in fee.part.charges), ZERO)
 		known.append((_TAXES_ON_FEES, "", taxes))
-	known += [("refund_discrepancy", "Refund discrepancy", amount) for amount in _adjustments(order)]
+	known += [(DISCREPANCY, "Refund discrepancy", amount) for amount in _adjustments(order)]
 	for count in range(1, 4):
 		for chosen in combinations(known, count):
 			codes = {code for code, _title, _amount in chosen}

@@ -225,6 +225,29 @@ class ShopifyClient:
 			replayed, variables = True, renew() if renew else variables
 		raise Retryable(f"Shopify took none of {KEYS} keys for {_name(document)}")
 
+	def run_once(self, document: str, variables: Mapping[str, Any], told: str) -> dict[str, Any] | None:
+		"""Like `run`, for a mutation with `@idempotent(key: $key)` that must never be done twice, whatever unit of work
+		it is repeated in, and however its content came about.
+
+		:param told: what it is done for; the key is made of it
+		:return: None where it was done for this before, with another content
+		"""
+		for number in range(KEYS):
+			text = "\0".join((self._channel.name, document.split("(", 1)[0], told, str(number)))
+			key = str(uuid.UUID(bytes=hashlib.sha256(text.encode("utf-8")).digest()[:16], version=4))
+			result = self.ask(document, {**variables, "key": key})
+			problem = key_problem(result)
+			if problem == "running":
+				raise Retryable("Shopify is still working on the same call")
+			if problem == "mismatch":
+				return None
+			if problem == "failed":
+				continue
+			if result.errors:
+				raise self._error(document, result.errors)
+			return result.data
+		raise Rejected(f"Shopify refused {_name(document)} {KEYS} times: look at the order, then retry")
+
 	# --- sending
 
 	def now(self) -> datetime:
@@ -333,6 +356,23 @@ class ShopifyClient:
 		if codes & _PASSES:
 			return Retryable(f"Shopify could not answer {name}: {told}")
 		return Rejected(f"Shopify refused {name} (API {self.version}): {told}")
+
+
+def key_problem(result: Result) -> str | None:
+	"""What is wrong with the key of an idempotent call: "mismatch" (it was used for another content), "failed" (that
+	attempt failed, a new one is needed), "running"; None where nothing is. Some mutations have no codes: their words
+	say it then."""
+	for error in (*result.errors, *_all_user_errors(result.data)):
+		code, words = error.code or "", error.message.lower()
+		if code == _IN_PROGRESS or ("idempotency key" in words and "progress" in words):
+			return "running"
+		if code == "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED" or (
+			"idempotency key" in words and "failed" in words
+		):
+			return "failed"
+		if code in _NEW_KEY or ("idempotency key" in words and "different" in words):
+			return "mismatch"
+	return None
 
 
 def user_errors(payload: Any) -> list[UserError]:

@@ -10,10 +10,13 @@ from commerce_bridge.bridge.channel import Channel, Credentials
 from commerce_bridge.bridge.model import (
 	Customer,
 	Event,
+	InvoiceNotice,
 	Listing,
 	OrderChange,
 	OrderStatus,
 	Price,
+	RefundRequest,
+	ReturnNotice,
 	Shipment,
 	StockLevel,
 )
@@ -22,6 +25,7 @@ from commerce_bridge.bridge.protocols import (
 	Check,
 	Incoming,
 	Page,
+	PayoutPage,
 	ProductPage,
 	PushResult,
 	ShownPage,
@@ -32,11 +36,15 @@ from commerce_bridge.bridge.protocols import (
 )
 from commerce_bridge.connectors.shopify import (
 	catalog,
+	gateways,
 	mapper,
 	order_changes,
 	orders,
+	payouts,
 	pricing,
 	product_export,
+	refunding,
+	return_steps,
 	setup,
 	shipments,
 	stock,
@@ -54,15 +62,23 @@ class ShopifyConnector:
 	platform = "shopify"
 	batch_size = stock.BATCH
 	listing_batch_size = catalog.BATCH
-	order_topics = mapper.WHOLE_ORDER_TOPICS
+	fact_topics: frozenset[str] = frozenset()
 	#: For the registry: see `connectors.settings_problems` and `connectors.signs_with_api_secret`.
 	settings_problems = staticmethod(setup.settings_problems)
 	api_secret_signs = True
+	usual_gateways = gateways.USUAL
 
 	def __init__(self, channel: Channel, credentials: Credentials, surroundings: Surroundings):
 		self._channel = channel
 		self._credentials = credentials
 		self._surroundings = surroundings
+
+	@property
+	def order_topics(self) -> frozenset[str]:
+		"""What says of money and returns is the whole order where each order is read with its payments: only then a
+		state of it stands for all that came before."""
+		parts = mapper.PARTS_OF_ORDER if orders.books_payments(self._channel) else frozenset[str]()
+		return mapper.WHOLE_ORDER_TOPICS | parts
 
 	@cached_property
 	def _client(self) -> ShopifyClient:
@@ -84,7 +100,13 @@ class ShopifyConnector:
 
 	def parse(self, topic: str, payload: str) -> Event:
 		"""See `mapper.parse`; raises `Rejected`."""
-		return mapper.parse(topic, payload, several_locations=orders.several_locations(self._channel))
+		return mapper.parse(
+			topic,
+			payload,
+			orders.several_locations(self._channel),
+			orders.books_refunds(self._channel),
+			orders.books_payments(self._channel),
+		)
 
 	# --- reading ---
 
@@ -112,6 +134,10 @@ class ShopifyConnector:
 		"""See `product_export.products`."""
 		return product_export.products(self._client, self._surroundings, cursor)
 
+	def payouts(self, cursor: str | None) -> PayoutPage | None:
+		"""See `payouts.payouts`."""
+		return payouts.payouts(self._client, cursor)
+
 	# --- outbound ---
 
 	def push_stock(self, levels: Sequence[StockLevel]) -> list[PushResult]:
@@ -133,6 +159,18 @@ class ShopifyConnector:
 	def push_order_change(self, change: OrderChange) -> PushResult:
 		"""See `order_changes.push_change`."""
 		return order_changes.push_change(self._client, change)
+
+	def push_refund(self, request: RefundRequest) -> PushResult:
+		"""See `refunding.push`."""
+		return refunding.push(self._client, self._channel, request)
+
+	def push_invoice(self, invoice: InvoiceNotice) -> PushResult:
+		"""See `order_changes.push_invoice`."""
+		return order_changes.push_invoice(self._client, invoice)
+
+	def push_return(self, notice: ReturnNotice) -> PushResult:
+		"""See `return_steps.push`."""
+		return return_steps.push(self._client, self._channel, notice)
 
 	def push_order_status(self, status: OrderStatus) -> PushResult:
 		"""See `order_changes.push_status`."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from commerce_bridge.bridge import model, strict_json
 from commerce_bridge.bridge.errors import BadRequest, Rejected
-from commerce_bridge.connectors.shopify import amounts, customers, payloads, products
+from commerce_bridge.connectors.shopify import amounts, customers, payloads, products, refunds, returns
 from commerce_bridge.connectors.shopify.amounts import Part
 from commerce_bridge.connectors.shopify.ids import gid, id_of, kind_of, number_of
 from commerce_bridge.connectors.shopify.payloads import (
@@ -23,6 +23,7 @@ from commerce_bridge.connectors.shopify.payloads import (
 	required_id,
 	validated,
 )
+from commerce_bridge.connectors.shopify.payments import payments_of, steps_of
 
 #: Topics whose payload is an order, whole.
 ORDER_TOPICS = frozenset(
@@ -31,7 +32,30 @@ ORDER_TOPICS = frozenset(
 )
 #: What `orders_since` and the engine's own hand on: an id, and how new what it stands for is.
 CHANGED = "orders/changed"
-#: Topics that bring the order as a whole: those, and those for which it is fetched.
+PAID = "order_transactions/create"
+NOT_BOOKED = "not booked: the channel has no Payment Methods"
+#: What says of an order that money or goods of it moved. None of it changes the order's `updated_at` for sure.
+PARTS_OF_ORDER = frozenset(
+	{
+		"refunds/create",
+		PAID,
+		*(
+			f"returns/{what}"
+			for what in (
+				"approve",
+				"cancel",
+				"close",
+				"decline",
+				"process",
+				"reopen",
+				"request",
+				"update",
+			)
+		),
+	}
+)
+#: Topics that bring the order, without what was paid where it is not asked for: those, and those for which it is
+#: fetched.
 WHOLE_ORDER_TOPICS = ORDER_TOPICS | {
 	CHANGED,
 	"orders/edited",
@@ -47,16 +71,6 @@ _WIDE = Context(prec=80)
 _MONEY_GONE: Mapping[str, Any] = {"refunded": "refunded", "voided": "voided"}
 _SENT = frozenset({"success"})
 _NOT_SENT = frozenset({"cancelled", "error", "failure"})
-#: Kind of a successful transaction → status of the payment.
-_PAYMENTS = {
-	"sale": "captured",
-	"capture": "captured",
-	"authorization": "authorized",
-	"emv_authorization": "authorized",
-	"refund": "refunded",
-	"void": "voided",
-	"change": "change",
-}
 
 
 class Edit(Wire):
@@ -73,15 +87,31 @@ class OfOrder(Wire):
 	updated_at: Time | None = None
 
 
+class OfReturn(Wire):
+	order: Object | None = None
+	order_id: Any = None
+
+
 class Moved(Wire):
 	moved_fulfillment_order: Object | None = None
 	original_fulfillment_order: Object | None = None
 
 
-def parse(topic: str, payload: str, several_locations: bool = False) -> model.Event:
+def parse(
+	topic: str,
+	payload: str,
+	several_locations: bool = False,
+	books_refunds: bool = False,
+	books_payments: bool = False,
+) -> model.Event:
 	"""A stored payload as the canonical model.
 
+	A webhook of an order does not say what was paid; nor of a refund in which currency its money is, and of which
+	return it is. Where that is booked, the order is asked for, whole.
+
 	:param several_locations: lines are sent from more than one warehouse: which, Shopify has to be asked
+	:param books_refunds: see `to_order`
+	:param books_payments: what was paid matters
 	:raises Rejected: names the fields that are wrong, never their values
 	"""
 	try:
@@ -89,13 +119,24 @@ def parse(topic: str, payload: str, several_locations: bool = False) -> model.Ev
 	except BadRequest as error:
 		raise Rejected(f"Shopify's {topic}: {error}") from None
 	if topic in ORDER_TOPICS:
-		return model.Event(type=topic, data=to_order(data), incomplete=several_locations)
+		order = to_order(data, books_refunds=books_refunds)
+		lacking = books_payments or (bool(order.refunds) and books_refunds)
+		incomplete = several_locations or (lacking and not is_whole(data))
+		return model.Event(type=topic, data=order, incomplete=incomplete)
+	if topic == PAID and not books_payments:
+		return model.Event(type=topic, incomplete=True, reason=NOT_BOOKED)
 	if topic.startswith("products/") and topic != "products/delete":
 		product, whole = products.to_product(data)
 		return model.Event(type=topic, data=product, incomplete=not whole)
 	read = _READERS.get(topic)
 	found = read(data) if read else None
 	return model.Event(type=topic, data=found, incomplete=isinstance(found, _ASKED_FOR))
+
+
+def is_whole(payload: Object) -> bool:
+	"""Whether an order's payload was asked for, with all of its money: webhooks say nothing of what was paid, and
+	what earlier versions asked for nothing of returns, and of the money of refunds."""
+	return all(isinstance(payload.get(name), list) for name in ("transactions", "returns"))
 
 
 # --- references ------------------------------------------------------------------------------------------
@@ -114,6 +155,12 @@ def _edited(payload: Object) -> model.OrderReference:
 def _of_order(payload: Object) -> model.OrderReference:
 	wire = validated(OfOrder, payload, "fulfilment")
 	return _reference(wire.order_id, wire.updated_at, "fulfilment")
+
+
+def _part_of_order(payload: Object) -> model.OrderReference:
+	"""It names its order only: how new that is, it does not say."""
+	wire = validated(OfReturn, payload, "event")
+	return _reference(id_of(wire.order, "Order") or wire.order_id, None, "event")
 
 
 def _moved(payload: Object) -> model.OrderReference:
@@ -144,6 +191,7 @@ _READERS: Mapping[str, Callable[[Object], model.EventData]] = {
 	"fulfillments/create": _of_order,
 	"fulfillments/update": _of_order,
 	"fulfillment_orders/moved": _moved,
+	**dict.fromkeys(PARTS_OF_ORDER, _part_of_order),
 	"customers/create": customers.to_customer,
 	"customers/update": customers.to_customer,
 	"products/delete": products.to_deletion,
@@ -158,29 +206,26 @@ _READERS: Mapping[str, Callable[[Object], model.EventData]] = {
 # --- orders ----------------------------------------------------------------------------------------------
 
 
-def to_order(payload: Object, assigned: Assigned | None = None) -> model.Order:
+def to_order(payload: Object, assigned: Assigned | None = None, books_refunds: bool = False) -> model.Order:
 	"""The canonical order, in the currency of the shop.
 
 	An order of which nothing is left, all of it refunded or edited away, is cancelled here as there; so is one
 	whose goods and money are both gone, whatever total Shopify still shows.
 
 	:param assigned: which location sends how much of each line, where that was asked
+	:param books_refunds: money that was given back is booked: the order is less by all of it, see `refunds`
 	:raises Rejected: what is missing, or makes no sense
 	"""
 	wire = validated(payloads.Order, payload, "order")
 	with localcontext(_WIDE):
-		return _order(wire, payload, assigned or {})
+		return _order(wire, payload, assigned or {}, books_refunds)
 
 
-def _order(wire: payloads.Order, payload: Object, assigned: Assigned) -> model.Order:
+def _order(wire: payloads.Order, payload: Object, assigned: Assigned, books_refunds: bool) -> model.Order:
 	unit = amounts.unit_of(wire.currency)
 	raw_lines = payload["line_items"]
 	ids = _line_ids(raw_lines)
-	taken = amounts.taken_from_lines(wire) if wire.refunds else {}
-	left = [
-		amounts.left_of_line(line, taken.get(line_id), unit)
-		for line, line_id in zip(wire.line_items, ids, strict=True)
-	]
+	left = _left(wire, ids, unit)
 	rows = [row for row in zip(wire.line_items, left, ids, raw_lines, strict=True)]
 	sold = [row for row in rows if row[0].tip_payment_gateway is None]
 	fees = [_tip(line, part) for line, part, *_raw in rows if line.tip_payment_gateway is not None]
@@ -195,6 +240,8 @@ def _order(wire: payloads.Order, payload: Object, assigned: Assigned) -> model.O
 	lines: list[model.OrderLine] = []
 	for line, part, line_id, raw in sold:
 		lines += _lines(line, part, line_id, raw, assigned.get(line_id) or {}, counter, unit)
+	line_ids = {line.id for line in lines}
+	given_back, total = _refunds(wire, payload, rows, fees, line_ids, total, unit, books_refunds)
 	status = (wire.financial_status or "").lower()
 	goods_left = any(part.quantity for _line, part, *_raw in sold)
 	nothing_left = bool(left) and (
@@ -221,15 +268,27 @@ def _order(wire: payloads.Order, payload: Object, assigned: Assigned) -> model.O
 			for line, part in shipping
 		),
 		fees=tuple(fee.fee() for fee in fees if fee.part.amount or fee.part.charges),
-		payments=_payments(wire, payload) if wire.transactions else (),
-		fulfilments=_fulfilments(wire, payload, {line.id for line in lines}, tips)
-		if wire.fulfillments
-		else (),
+		payments=_payments(wire, payload, status) if wire.transactions else (),
+		refunds=given_back,
+		refunds_deducted=bool(given_back),
+		returns=returns.returns_of(wire, payload) if is_whole(payload) else (),
+		fulfilments=_fulfilments(wire, payload, line_ids, tips) if wire.fulfillments else (),
 		test=wire.test,
 		total=total,
 		note=wire.note or None,
 		custom=payload,
 	)
+
+
+def _left(wire: payloads.Order, ids: Iterable[str], unit: Decimal) -> list[Part]:
+	taken = amounts.taken_from_lines(wire) if wire.refunds else {}
+	lines = zip(wire.line_items, ids, strict=True)
+	return [amounts.left_of_line(line, taken.get(line_id), unit) for line, line_id in lines]
+
+
+def _payments(wire: payloads.Order, payload: Object, status: str) -> tuple[model.Payment, ...]:
+	steps = steps_of(wire.transactions, payload.get("transactions"))
+	return payments_of(steps, wire.currency, status == "voided")
 
 
 def _line_ids(raw_lines: Iterable[Object]) -> list[str]:
@@ -338,35 +397,48 @@ def _kind(line: payloads.Line, product_id: str | None, variant_id: str | None) -
 	return "product" if product_id or variant_id or line.sku or line.vendor else "custom"
 
 
-# --- payments and fulfilments ----------------------------------------------------------------------------
+# --- refunds ---------------------------------------------------------------------------------------------
 
 
-def _payments(wire: payloads.Order, payload: Object) -> tuple[model.Payment, ...]:
-	"""What was paid and given back, where the payload says: webhooks of orders do not. A gift card that was
-	redeemed is a payment through the gateway "gift_card", and no discount."""
-	found = []
-	for row, raw in zip(wire.transactions or (), payload["transactions"], strict=True):
-		status = _PAYMENTS.get(row.kind.lower())
-		if status and row.status.lower() == "success":
-			found.append(
-				model.Payment(
-					id=required_id(raw, "OrderTransaction", "A transaction"),
-					gateway=row.gateway or "unknown",
-					status=status,
-					amount=row.amount,
-					currency=wire.currency if _has_set(raw) else row.currency or wire.currency,
-					fee=sum((fee.amount for fee in row.fees), Decimal(0)) if row.fees else None,
-					fee_tax=sum((fee.tax or Decimal(0) for fee in row.fees), Decimal(0))
-					if row.fees
-					else None,
-					paid_at=row.processed_at or row.created_at,
-				)
-			)
-	return tuple(found)
+def _refunds(
+	wire: payloads.Order,
+	payload: Object,
+	rows: Iterable[tuple[payloads.Line, Part, str, Object]],
+	fees: list[amounts.NamedPart],
+	line_ids: set[str],
+	total: Decimal,
+	unit: Decimal,
+	booked: bool,
+) -> tuple[tuple[model.Refund, ...], Decimal]:
+	"""The refunds, and the total such that both agree: see `refunds`."""
+	if not wire.refunds:
+		return (), total
+	lines = [
+		refunds.Position(
+			line_id, amounts.ordered_line(line, unit), part, tip=line.tip_payment_gateway is not None
+		)
+		for line, part, line_id, _raw in rows
+	]
+	shipping = [
+		refunds.Position(
+			id_of(raw, "ShippingLine") or "",
+			amounts.ordered_shipping(line, unit),
+			Part(1, amounts.ZERO),
+			line.title or "",
+			line.code or None,
+		)
+		for line, raw in zip(wire.shipping_lines or (), payload.get("shipping_lines") or (), strict=True)
+	]
+	deducted = -sum((fee.part.amount for fee in fees if fee.code == amounts.DISCREPANCY), amounts.ZERO)
+	found, owed = refunds.refunds_of(wire, payload, lines, shipping, deducted, line_ids, unit, booked)
+	if owed:
+		fees.append(
+			amounts.NamedPart(amounts.DISCREPANCY, "Refund discrepancy", Part(1, amounts.fit(-owed, unit)))
+		)
+	return found, amounts.fit(total - owed, unit)
 
 
-def _has_set(raw: Object) -> bool:
-	return isinstance(raw.get("amount_set"), dict)
+# --- fulfilments -----------------------------------------------------------------------------------------
 
 
 def _fulfilments(

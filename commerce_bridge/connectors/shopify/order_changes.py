@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import Rejected
-from commerce_bridge.bridge.model import Customer, OrderChange, OrderStatus
+from commerce_bridge.bridge.model import Customer, InvoiceNotice, OrderChange, OrderStatus
 from commerce_bridge.bridge.protocols import Check, PushResult
-from commerce_bridge.connectors.shopify.client import ShopifyClient, user_errors
-from commerce_bridge.connectors.shopify.documents.order_changes import CANCEL, CANCELLATION, SET_METAFIELDS
+from commerce_bridge.connectors.shopify.client import ShopifyClient, UserError, user_errors
+from commerce_bridge.connectors.shopify.documents.order_changes import (
+	CANCEL,
+	CANCELLATION,
+	DELETE_METAFIELDS,
+	INVOICE_FIELD,
+	SET_METAFIELDS,
+)
 from commerce_bridge.connectors.shopify.ids import gid, number_of
 
 #: Of everything we keep in the shop's own records.
@@ -72,6 +79,49 @@ def push_status(client: ShopifyClient, status: OrderStatus) -> PushResult:
 		told = "; ".join(map(str, errors))
 		raise Rejected(f"Shopify did not take the status of order {status.order_number}: {told}")
 	return PushResult(status.order_id)
+
+
+def push_invoice(client: ShopifyClient, invoice: InvoiceNotice) -> PushResult:
+	"""Writes into metafields of the order which invoice, and which credit note, it has in ERPNext; the link to its PDF
+	where there is one. A cancelled one is taken out again, unless another took its place.
+
+	:raises Rejected: Shopify does not take it
+	"""
+	if not number_of(invoice.order_id):
+		raise Rejected(f"{invoice.id} is of no order of this shop")
+	owner = gid("Order", invoice.order_id)
+	key = "credit_note" if invoice.is_return else "invoice"
+	if invoice.cancelled:
+		return _forget_invoice(client, invoice, owner, key)
+	values = [(key, "single_line_text_field", invoice.id)]
+	values.append((f"{key}_total", "number_decimal", f"{invoice.total:f}"))
+	if invoice.url:
+		values.append((f"{key}_url", "url", invoice.url))
+	metafields = [
+		{"ownerId": owner, "namespace": NAMESPACE, "key": name, "type": kind, "value": value}
+		for name, kind, value in values
+	]
+	_told_invoice(
+		user_errors(client.run(SET_METAFIELDS, {"metafields": metafields})["metafieldsSet"]), invoice
+	)
+	return PushResult(invoice.id)
+
+
+def _forget_invoice(client: ShopifyClient, invoice: InvoiceNotice, owner: str, key: str) -> PushResult:
+	asked = {"id": owner, "namespace": NAMESPACE, "key": key}
+	field = (client.run(INVOICE_FIELD, asked)["order"] or {}).get("metafield")
+	if field and field["value"] == invoice.id:
+		names = (key, f"{key}_total", f"{key}_url")
+		rows = [{"ownerId": owner, "namespace": NAMESPACE, "key": name} for name in names]
+		payload = client.run(DELETE_METAFIELDS, {"metafields": rows})["metafieldsDelete"]
+		_told_invoice(user_errors(payload), invoice)
+	return PushResult(invoice.id)
+
+
+def _told_invoice(errors: Sequence[UserError], invoice: InvoiceNotice) -> None:
+	if errors:
+		told = "; ".join(map(str, errors))
+		raise Rejected(f"Shopify did not take {invoice.id} of order {invoice.order_number}: {told}")
 
 
 def push_customer(customer: Customer) -> PushResult:

@@ -8,16 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from commerce_bridge.bridge.errors import BridgeError
-from commerce_bridge.bridge.money import decimals_of, minor_unit, parse_decimal
+from commerce_bridge.bridge.money import parse_decimal
 from commerce_bridge.connectors.shopify.ids import legacy_id
+from commerce_bridge.connectors.shopify.money_nodes import refund_of, return_of, transaction
+from commerce_bridge.connectors.shopify.node_parts import (
+	Node,
+	Payload,
+	amount_in,
+	identity_of,
+	lower,
+	money_set,
+	named_line,
+	number_in,
+	priced,
+	shop_amount,
+)
 
-Node = Mapping[str, Any]
-Payload = dict[str, Any]
 #: What Shopify's own point of sale and checkouts call the line of a tip.
 TIP = "Tip"
 
@@ -59,9 +70,10 @@ DIFFERENT: Mapping[str, str] = {
 	"fulfillments[].receipt": _GONE,
 	"fulfillments[].service": _GONE,
 	"fulfillments[].shipment_status": "of what was delivered only",
-	"refunds[].duties": "not asked for: the order's current amounts are without them",
+	"refunds[].duties": "webhooks do not say of which taxes they are less",
 	"refunds[].return": _SCOPE,
-	"refunds[].transactions": "not asked for: they are the order's",
+	"refunds[].transactions": "webhooks say them in the buyer's currency, and without fees",
+	"refunds[].updated_at": "webhooks do not tell it",
 	"refunds[].user_id": _SCOPE,
 	"refunds[].order_adjustments[].kind": _GONE,
 	"refunds[].refund_line_items[].subtotal": "a number in webhooks, and nowhere else",
@@ -137,17 +149,18 @@ def order_payload(
 	refunds: Iterable[Node],
 	fulfilments: Iterable[Node],
 	time_zone: str,
+	returns: Iterable[Node] = (),
 ) -> Payload:
-	"""The order, with all of its lines, refunds and fulfilments, as a webhook's payload.
+	"""The order, with all of its lines, refunds, returns and fulfilments, as a webhook's payload.
 
 	:param time_zone: of the shop: webhooks write times in it
 	"""
-	payload: Payload = {**_identity(order["id"]), **_renamed(order, _SAME)}
+	payload: Payload = {**identity_of(order["id"]), **_renamed(order, _SAME)}
 	for name, key in _SETS.items():
 		payload[f"{key}_set"] = money_set(order.get(name))
-		payload[key] = _shop_amount(order.get(name))
+		payload[key] = shop_amount(order.get(name))
 	for name, key in _ONLY_AMOUNTS.items():
-		payload[key] = _shop_amount(order.get(name))
+		payload[key] = shop_amount(order.get(name))
 	for name, key in _ONLY_SETS.items():
 		payload[key] = money_set(order.get(name))
 	items = [_line(line) for line in lines]
@@ -155,11 +168,11 @@ def order_payload(
 	applications = order["discountApplications"]["nodes"]
 	rounding = order.get("totalCashRoundingAdjustment") or {}
 	payload |= {
-		"cancel_reason": _lower(order.get("cancelReason")),
-		"financial_status": _lower(order.get("displayFinancialStatus")),
+		"cancel_reason": lower(order.get("cancelReason")),
+		"financial_status": lower(order.get("displayFinancialStatus")),
 		"fulfillment_status": _FULFILLED.get(order.get("displayFulfillmentStatus") or ""),
-		"app_id": _number(order.get("app")),
-		"merchant_of_record_app_id": _number(order.get("merchantOfRecordApp")),
+		"app_id": number_in(order.get("app")),
+		"merchant_of_record_app_id": number_in(order.get("merchantOfRecordApp")),
 		"total_weight": int(order.get("totalWeight") or 0),
 		# The first order of a shop is #1001. https://shopify.dev/docs/api/admin-rest/latest/resources/order
 		"number": order["number"] - 1000,
@@ -169,7 +182,7 @@ def order_payload(
 		"discount_applications": [_application(row) for row in applications],
 		"discount_codes": [_code(row, [*items, *ships]) for row in applications if row.get("code")],
 		"tax_lines": _taxes(order.get("taxLines")),
-		"location_id": _number(order.get("retailLocation")),
+		"location_id": number_in(order.get("retailLocation")),
 		"total_cash_rounding_payment_adjustment_set": money_set(rounding.get("paymentSet")),
 		"total_cash_rounding_refund_adjustment_set": money_set(rounding.get("refundSet")),
 		"customer": _customer(order.get("customer")),
@@ -178,13 +191,14 @@ def order_payload(
 		"additional_fees": [_additional_fee(fee) for fee in order.get("additionalFees") or ()],
 		"shipping_lines": ships,
 		"line_items": items,
-		"transactions": [_transaction(row) for row in transactions],
+		"transactions": [transaction(row) for row in transactions],
 	}
 	_mark_tips(payload)
 	named = {row["id"]: row for row in (*items, *ships)}
 	payload |= {
 		**_goods(items),
-		"refunds": [_refund(refund, payload["id"], named) for refund in refunds],
+		"refunds": [refund_of(refund, payload["id"], named) for refund in refunds],
+		"returns": [return_of(each) for each in returns],
 		"fulfillments": [_fulfilment(row, payload["id"], named) for row in fulfilments],
 	}
 	return _in_zone(payload, time_zone)
@@ -218,60 +232,17 @@ def _goods(lines: Sequence[Payload]) -> Payload:
 		if parts:
 			currency = parts[0][0]["currency_code"]
 			amount = sum((_decimal(part["amount"]) * quantity for part, quantity in parts), Decimal(0))
-			found[money] = {"amount": _amount(f"{amount:f}", currency), "currency_code": currency}
+			found[money] = {"amount": amount_in(f"{amount:f}", currency), "currency_code": currency}
 	shop = found.get("shop_money")
 	return {"total_line_items_price": shop and shop["amount"], "total_line_items_price_set": found or None}
-
-
-def _identity(global_id: str) -> Payload:
-	return {"id": int(legacy_id(global_id)), "admin_graphql_api_id": global_id}
 
 
 def _renamed(node: Node, names: Mapping[str, str]) -> Payload:
 	return {key: node.get(name) for name, key in names.items()}
 
 
-def _lower(value: Any) -> str | None:
-	return value.lower() if isinstance(value, str) else None
-
-
-def _number(node: Node | None) -> int | None:
-	return int(legacy_id(node["id"])) if node else None
-
-
 def _attributes(rows: Iterable[Node] | None) -> list[Payload]:
 	return [{"name": row["key"], "value": row.get("value")} for row in rows or ()]
-
-
-def money_set(bag: Node | None) -> Payload | None:
-	"""`{shopMoney {amount currencyCode}}` as `{shop_money {amount currency_code}}`."""
-	if not bag:
-		return None
-	found = {}
-	for name, key in (("shopMoney", "shop_money"), ("presentmentMoney", "presentment_money")):
-		money = bag.get(name)
-		if money:
-			currency = money["currencyCode"]
-			found[key] = {"amount": _amount(money["amount"], currency), "currency_code": currency}
-	return found
-
-
-def _amount(amount: Any, currency: str) -> Any:
-	"""GraphQL writes 19.5, webhooks 19.50; what is finer than the currency stays as it is."""
-	try:
-		exact = parse_decimal(amount)
-		fitted = exact.quantize(minor_unit(decimals_of(currency)), ROUND_HALF_UP)
-	except (BridgeError, ArithmeticError):
-		return amount
-	return f"{fitted if fitted == exact else exact:f}"
-
-
-def _shop_amount(bag: Node | None) -> Any:
-	return _amount(bag["shopMoney"]["amount"], bag["shopMoney"]["currencyCode"]) if bag else None
-
-
-def _money(bag: Node, key: str) -> Payload:
-	return {key: _shop_amount(bag), f"{key}_set": money_set(bag)}
 
 
 def _taxes(rows: Iterable[Node] | None) -> list[Payload]:
@@ -280,7 +251,7 @@ def _taxes(rows: Iterable[Node] | None) -> list[Payload]:
 			"title": row.get("title"),
 			"rate": row.get("rate"),
 			"channel_liable": row.get("channelLiable"),
-			**_money(row["priceSet"], "price"),
+			**priced(row["priceSet"], "price"),
 		}
 		for row in rows or ()
 	]
@@ -289,7 +260,7 @@ def _taxes(rows: Iterable[Node] | None) -> list[Payload]:
 def _allocations(rows: Iterable[Node] | None) -> list[Payload]:
 	return [
 		{
-			**_money(row["allocatedAmountSet"], "amount"),
+			**priced(row["allocatedAmountSet"], "amount"),
 			"discount_application_index": row["discountApplication"]["index"],
 		}
 		for row in rows or ()
@@ -305,9 +276,9 @@ def _application(row: Node) -> Payload:
 		**{name: row.get(name) for name in names},
 		"value": f"{value.normalize():f}" if value % 1 else f"{value:.1f}",
 		"value_type": "fixed_amount" if percentage is None else "percentage",
-		"allocation_method": _lower(row["allocationMethod"]),
-		"target_selection": _lower(row["targetSelection"]),
-		"target_type": _lower(row["targetType"]),
+		"allocation_method": lower(row["allocationMethod"]),
+		"target_selection": lower(row["targetSelection"]),
+		"target_type": lower(row["targetType"]),
 	}
 
 
@@ -323,7 +294,7 @@ def _code(row: Node, parts: Iterable[Payload]) -> Payload:
 def _line(line: Node) -> Payload:
 	product, variant = line.get("product"), line.get("variant")
 	return {
-		**_identity(line["id"]),
+		**identity_of(line["id"]),
 		"name": line.get("name"),
 		"title": line.get("title"),
 		"sku": line.get("sku"),
@@ -334,11 +305,11 @@ def _line(line: Node) -> Payload:
 		"requires_shipping": line.get("requiresShipping"),
 		"taxable": line.get("taxable"),
 		"gift_card": line.get("isGiftCard"),
-		"product_id": _number(product),
-		"variant_id": _number(variant),
+		"product_id": number_in(product),
+		"variant_id": number_in(variant),
 		"product_exists": product is not None,
 		"properties": _attributes(line.get("customAttributes")),
-		**_money(line["originalUnitPriceSet"], "price"),
+		**priced(line["originalUnitPriceSet"], "price"),
 		"discount_allocations": _allocations(line.get("discountAllocations")),
 		"tax_lines": _taxes(line.get("taxLines")),
 		"duties": [
@@ -364,8 +335,8 @@ def _shipping(line: Node) -> Payload:
 		"code": line.get("code"),
 		"source": line.get("source"),
 		"is_removed": line["isRemoved"],
-		**_money(line["originalPriceSet"], "price"),
-		**_money(line["discountedPriceSet"], "discounted_price"),
+		**priced(line["originalPriceSet"], "price"),
+		**priced(line["discountedPriceSet"], "discounted_price"),
 		"current_discounted_price_set": money_set(line["currentDiscountedPriceSet"]),
 		"discount_allocations": _allocations(line.get("discountAllocations")),
 		"tax_lines": _taxes(line.get("taxLines")),
@@ -376,81 +347,9 @@ def _additional_fee(fee: Node) -> Payload:
 	return {
 		"id": fee["id"],
 		"name": fee.get("name"),
-		**_money(fee["price"], "price"),
+		**priced(fee["price"], "price"),
 		"tax_lines": _taxes(fee.get("taxLines")),
 	}
-
-
-def _transaction(row: Node) -> Payload:
-	return {
-		**_identity(row["id"]),
-		"kind": _lower(row["kind"]),
-		"status": _lower(row["status"]),
-		"gateway": row.get("gateway"),
-		"test": row.get("test"),
-		"created_at": row.get("createdAt"),
-		"processed_at": row.get("processedAt"),
-		"parent_id": _number(row.get("parentTransaction")),
-		**_money(row["amountSet"], "amount"),
-		"fees": [
-			{
-				"amount": fee["amount"]["amount"],
-				"tax_amount": fee["taxAmount"]["amount"],
-				"currency": fee["amount"]["currencyCode"],
-			}
-			for fee in row.get("fees") or ()
-		],
-	}
-
-
-def _refund(refund: Node, order_id: int, named: Mapping[int, Payload]) -> Payload:
-	rows = refund["refundLineItems"]["nodes"]
-	return {
-		**_identity(refund["id"]),
-		"order_id": order_id,
-		"created_at": refund.get("createdAt"),
-		"processed_at": refund.get("processedAt"),
-		"restock": any(row.get("restockType") != "NO_RESTOCK" for row in rows),
-		"note": refund.get("note"),
-		"order_adjustments": [
-			{
-				"id": _number(row),
-				"reason": (row.get("reason") or "").replace("_", " ").capitalize() or None,
-				**_money(row["amountSet"], "amount"),
-				**_money(row["taxAmountSet"], "tax_amount"),
-			}
-			for row in refund["orderAdjustments"]["nodes"]
-		],
-		"refund_shipping_lines": [
-			{
-				"id": _number(row),
-				"shipping_line": _named(row["shippingLine"]["id"], named),
-				"subtotal_amount_set": money_set(row["subtotalAmountSet"]),
-				"tax_amount_set": money_set(row["taxAmountSet"]),
-			}
-			for row in refund["refundShippingLines"]["nodes"]
-			if row["shippingLine"].get("id")
-		],
-		"refund_line_items": [
-			{
-				"id": int(legacy_id(row["id"])),
-				"line_item_id": int(legacy_id(row["lineItem"]["id"])),
-				"line_item": _named(row["lineItem"]["id"], named),
-				"quantity": row["quantity"],
-				"restock_type": _lower(row.get("restockType")),
-				"location_id": _number(row.get("location")),
-				**_money(row["subtotalSet"], "subtotal"),
-				**_money(row["totalTaxSet"], "total_tax"),
-			}
-			for row in rows
-		],
-	}
-
-
-def _named(global_id: str, named: Mapping[int, Payload]) -> Payload:
-	"""A line of the order, whole, as webhooks repeat it."""
-	identity = _identity(global_id)
-	return named.get(identity["id"], identity)
 
 
 def _fulfilment(row: Node, order_id: int, named: Mapping[int, Payload]) -> Payload:
@@ -458,21 +357,21 @@ def _fulfilment(row: Node, order_id: int, named: Mapping[int, Payload]) -> Paylo
 	numbers = [info["number"] for info in tracking if info.get("number")]
 	urls = [info["url"] for info in tracking if info.get("url")]
 	return {
-		**_identity(row["id"]),
+		**identity_of(row["id"]),
 		"order_id": order_id,
 		"name": (row.get("name") or "").replace("-F", ".") or None,
-		"status": _lower(row["status"]),
+		"status": lower(row["status"]),
 		"shipment_status": "delivered" if row.get("displayStatus") == "DELIVERED" else None,
 		"created_at": row.get("createdAt"),
 		"updated_at": row.get("updatedAt"),
-		"location_id": _number(row.get("location")),
+		"location_id": number_in(row.get("location")),
 		"tracking_company": tracking[0].get("company") if tracking else None,
 		"tracking_number": numbers[0] if numbers else None,
 		"tracking_numbers": numbers,
 		"tracking_url": urls[0] if urls else None,
 		"tracking_urls": urls,
 		"line_items": [
-			{**_named(line["lineItem"]["id"], named), "quantity": line["quantity"]}
+			{**named_line(line["lineItem"]["id"], named), "quantity": line["quantity"]}
 			for line in row["fulfillmentLineItems"]["nodes"]
 		],
 	}
@@ -482,7 +381,7 @@ def _customer(customer: Node | None) -> Payload | None:
 	if not customer:
 		return None
 	return {
-		**_identity(customer["id"]),
+		**identity_of(customer["id"]),
 		"email": (customer.get("defaultEmailAddress") or {}).get("emailAddress"),
 		"phone": (customer.get("defaultPhoneNumber") or {}).get("phoneNumber"),
 		"first_name": customer.get("firstName"),
@@ -492,7 +391,7 @@ def _customer(customer: Node | None) -> Payload | None:
 		"tax_exemptions": customer.get("taxExemptions") or [],
 		"created_at": customer.get("createdAt"),
 		"updated_at": customer.get("updatedAt"),
-		"state": _lower(customer.get("state")),
+		"state": lower(customer.get("state")),
 		"verified_email": customer.get("verifiedEmail"),
 		"multipass_identifier": customer.get("multipassIdentifier"),
 		"default_address": _default_address(customer),
@@ -504,7 +403,7 @@ def _default_address(customer: Node) -> Payload | None:
 	address = _address(found)
 	if not found or not address:
 		return None
-	ids = {"id": _number(found), "customer_id": _number(customer), "default": True}
+	ids = {"id": number_in(found), "customer_id": number_in(customer), "default": True}
 	return {**address, **ids, "country_name": address["country"]}
 
 

@@ -14,7 +14,9 @@ from commerce_bridge.bridge.clock import Now, utc_now
 from commerce_bridge.bridge.errors import Misconfigured, NotYet, Rejected, Retryable
 from commerce_bridge.bridge.protocols import Incoming, Page
 from commerce_bridge.connectors.shopify import mapper, order_nodes
+from commerce_bridge.connectors.shopify.client import AccessDenied
 from commerce_bridge.connectors.shopify.documents import orders as documents
+from commerce_bridge.connectors.shopify.documents import returns as return_documents
 from commerce_bridge.connectors.shopify.documents.setup import SCOPES
 from commerce_bridge.connectors.shopify.ids import gid, kind_of, legacy_id
 from commerce_bridge.connectors.shopify.product_nodes import fetch_product
@@ -36,6 +38,10 @@ BUYER = (
 	"order.phone",
 	"order.shippingLines.nodes.phone",
 )
+#: Of which return a refund is: not told to apps without `read_returns`, and not needed to book it.
+OF_RETURN = ("nodes.return",)
+#: Of `returnStatus`: nothing comes back, or not any more.
+NO_RETURN = "NO_RETURN"
 #: Shopify decides where an order is sent from shortly after it was placed; how long that is waited for, and how
 #: often it is asked.
 ROUTED_WITHIN = timedelta(minutes=15)
@@ -61,6 +67,16 @@ def several_locations(channel: Channel) -> bool:
 	return len(mapped_locations(channel)) > 1
 
 
+def books_refunds(channel: Channel) -> bool:
+	"""Whether what is given back is booked: as credit notes, or as money alone."""
+	return channel.refunds.credit_notes or bool(channel.payments)
+
+
+def books_payments(channel: Channel) -> bool:
+	"""Whether it matters what was paid of an order."""
+	return bool(channel.payments) or channel.invoices.when == "When Paid"
+
+
 # --- completing ------------------------------------------------------------------------------------------
 
 
@@ -72,11 +88,15 @@ def complete(client: Client, channel: Channel, event: model.Event, now: Now = ut
 	"""
 	data = event.data
 	if isinstance(data, model.OrderReference):
-		payload = fetch_payload(client, data.id)
+		payload = fetch_payload(client, data.id, event.type.startswith("returns/"))
 		order = payload and _located(client, channel, payload, now)
 		return event.model_copy(update={"data": order or None})
 	if isinstance(data, model.Order):
-		return event.model_copy(update={"data": _located(client, channel, data.custom, now)})
+		payload = data.custom
+		lacking = books_payments(channel) or (books_refunds(channel) and bool(data.refunds))
+		if lacking and not mapper.is_whole(payload):
+			payload = fetch_payload(client, data.id) or payload
+		return event.model_copy(update={"data": _located(client, channel, payload, now)})
 	if isinstance(data, model.Product):
 		return event.model_copy(update={"data": fetch_product(client, data.id)})
 	if isinstance(data, model.Uninstalled) and _has_access(client):
@@ -98,14 +118,12 @@ def _has_access(client: Client) -> bool:
 
 
 def _located(client: Client, channel: Channel, payload: dict[str, Any], now: Now) -> model.Order:
-	if not several_locations(channel):
-		return mapper.to_order(payload)
-	order = mapper.to_order(payload)
-	if order.cancelled:
+	order = mapper.to_order(payload, books_refunds=books_refunds(channel))
+	if not several_locations(channel) or order.cancelled:
 		return order
 	assigned = assigned_locations(client, order.id)
 	_wait_for_routing(order, payload, assigned, now())
-	return mapper.to_order(payload, assigned)
+	return mapper.to_order(payload, assigned, books_refunds(channel))
 
 
 def _wait_for_routing(
@@ -162,27 +180,25 @@ def fetch_order(client: Client, order_id: str) -> Incoming | None:
 	)
 
 
-def fetch_payload(client: Client, order_id: str) -> dict[str, Any] | None:
+def fetch_payload(client: Client, order_id: str, returned: bool = False) -> dict[str, Any] | None:
 	"""The order in the form of a webhook; None where the shop does not have it, or may not show it.
 
 	:param order_id: of an order; or the global id of a fulfilment order of it
+	:param returned: its returns are asked for too where it says that none is going on
 	"""
 	number = _order_of(client, order_id)
 	answer = client.run(documents.ORDER, {"id": gid("Order", number)}, withheld=BUYER) if number else {}
 	order = answer.get("order")
 	if not order:
 		return None
-	transactions = order["transactions"]
-	if len(transactions) >= documents.TRANSACTIONS_ASKED:
-		more = client.run(documents.ORDER_TRANSACTIONS, {"id": order["id"]}).get("order")
-		transactions = more["transactions"] if more else transactions
 	return order_nodes.order_payload(
 		order,
 		_rest(client, order, "lineItems", documents.ORDER_LINES, "order"),
-		transactions,
+		_listed(client, order, "transactions", documents.ORDER_TRANSACTIONS, documents.TRANSACTIONS_ASKED),
 		_refunds(client, _listed(client, order, "refunds", documents.REFUNDS_LISTED)),
 		_fulfilments(client, _listed(client, order, "fulfillments", documents.FULFILMENTS_LISTED)),
 		answer["shop"]["ianaTimezone"],
+		list(_returns(client, order)) if returned or order["returnStatus"] != NO_RETURN else (),
 	)
 
 
@@ -194,13 +210,15 @@ def _order_of(client: Client, order_id: str) -> str | None:
 	return legacy_id(found["orderId"]) if found else None
 
 
-def _listed(client: Client, order: Node, name: str, document: str) -> Sequence[Node]:
+def _listed(
+	client: Client, order: Node, name: str, document: str, asked: int = documents.LISTED
+) -> Sequence[Node]:
 	"""All of a list that has no pages: what may have been cut is asked for again.
 
 	:raises Rejected: even the longest list there is may be cut
 	"""
 	listed: Sequence[Node] = order[name]
-	if len(listed) < documents.LISTED:
+	if len(listed) < asked:
 		return listed
 	listed = (client.run(document, {"id": order["id"]}).get("order") or order)[name]
 	if len(listed) >= documents.MOST_LISTED:
@@ -214,7 +232,32 @@ def _listed(client: Client, order: Node, name: str, document: str) -> Sequence[N
 def _refunds(client: Client, named: Sequence[Node]) -> Iterator[Node]:
 	for refund in _nodes(client, documents.REFUNDS, named, documents.REFUNDS_ASKED):
 		lines = list(_rest(client, refund, "refundLineItems", documents.REFUND_LINES, "refund"))
-		yield {**refund, "refundLineItems": {"nodes": lines}}
+		paid = list(_rest(client, refund, "transactions", documents.REFUND_TRANSACTIONS, "refund"))
+		yield {**refund, "refundLineItems": {"nodes": lines}, "transactions": {"nodes": paid}}
+
+
+def _returns(client: Client, order: Node) -> Iterator[Node]:
+	try:
+		named = list(_pages(client, documents.ORDER_RETURNS, order["id"], ("order", "returns")))
+	except AccessDenied:
+		return
+	for node in _nodes(client, return_documents.RETURNS, named, return_documents.RETURNS_ASKED):
+		yield whole_return(client, node)
+
+
+def whole_return(client: Client, node: Node) -> Node:
+	"""A return with all of its lines, and all of what arrived."""
+	lines = list(_rest(client, node, "returnLineItems", return_documents.RETURN_LINES, "return"))
+	orders = [
+		{
+			**each,
+			"lineItems": {
+				"nodes": list(_rest(client, each, "lineItems", return_documents.REVERSE_LINES, "node"))
+			},
+		}
+		for each in _rest(client, node, "reverseFulfillmentOrders", return_documents.REVERSE_ORDERS, "return")
+	]
+	return {**node, "returnLineItems": {"nodes": lines}, "reverseFulfillmentOrders": {"nodes": orders}}
 
 
 def _fulfilments(client: Client, named: Sequence[Node]) -> Iterator[Node]:
@@ -229,7 +272,7 @@ def _fulfilments(client: Client, named: Sequence[Node]) -> Iterator[Node]:
 def _nodes(client: Client, document: str, named: Sequence[Node], at_once: int) -> Iterator[Node]:
 	for start in range(0, len(named), at_once):
 		ids = [node["id"] for node in named[start : start + at_once]]
-		yield from filter(None, client.run(document, {"ids": ids})["nodes"])
+		yield from filter(None, client.run(document, {"ids": ids}, withheld=OF_RETURN)["nodes"])
 
 
 def _rest(client: Client, owner: Node, name: str, document: str, root: str) -> Iterator[Node]:

@@ -156,6 +156,8 @@ class RefundedLine(Wire):
 	line_item: Object | None = None
 	line_item_id: Any = None
 	quantity: Count
+	restock_type: Text | None = None
+	location_id: Any = None
 	subtotal: Amount | None = Field(None, validation_alias=_money("subtotal"))
 	tax: Amount | None = Field(None, validation_alias=_money("total_tax"))
 
@@ -167,14 +169,82 @@ class RefundedShipping(Wire):
 
 
 class Adjustment(Wire):
+	kind: Text | None = None
+	reason: Text | None = None
 	amount: Amount = Field(validation_alias=_money("amount"))
 	tax: Amount | None = Field(None, validation_alias=_money("tax_amount"))
 
 
+class RefundedDuty(Wire):
+	amount: Amount = Field(validation_alias=_money("amount"))
+
+
+class TransactionFee(Wire):
+	amount: Amount
+	tax: Amount | None = Field(None, validation_alias="tax_amount")
+	currency: Currency | None = None
+
+
+class Transaction(Wire):
+	"""`charged` is what the buyer paid, in `charged_currency`. `authorization` and `payment_id` are what the gateway,
+	and Shopify towards the gateway, call it."""
+
+	kind: Text
+	status: Text
+	gateway: Text | None = None
+	parent_id: Any = None
+	authorization: Text | None = None
+	payment_id: Text | None = None
+	amount: Amount = Field(validation_alias=_money("amount"))
+	currency: Currency | None = Field(
+		None,
+		validation_alias=AliasChoices(AliasPath("amount_set", "shop_money", "currency_code"), "currency"),
+	)
+	charged: Amount | None = Field(
+		None, validation_alias=AliasPath("amount_set", "presentment_money", "amount")
+	)
+	charged_currency: Currency | None = Field(
+		None, validation_alias=AliasPath("amount_set", "presentment_money", "currency_code")
+	)
+	rounding: Amount | None = Field(None, validation_alias=_money("amount_rounding"))
+	processed_at: Time | None = None
+	created_at: Time | None = None
+	fees: list[TransactionFee] | None = None
+
+
 class Refund(Wire):
+	created_at: Time | None = None
+	processed_at: Time | None = None
+	updated_at: Time | None = None
+	of_return: Object | None = Field(None, validation_alias="return")
 	refund_line_items: Annotated[list[RefundedLine], Field(max_length=MOST_LINES)] | None = None
 	refund_shipping_lines: Annotated[list[RefundedShipping], Field(max_length=_MOST)] | None = None
 	order_adjustments: Annotated[list[Adjustment], Field(max_length=_MOST)] | None = None
+	duties: Annotated[list[RefundedDuty], Field(max_length=_MOST)] | None = None
+	transactions: Annotated[list[Transaction], Field(max_length=_MOST)] | None = None
+
+
+class ReturnedLine(Wire):
+	fulfillment_line_item: Object | None = None
+	quantity: Count | None = None
+	received_quantity: Count | None = None
+	return_reason: Text | None = None
+	return_reason_name: Text | None = None
+	return_reason_note: Text | None = None
+	customer_note: Text | None = None
+
+
+class Decline(Wire):
+	note: Text | None = None
+
+
+class Return(Wire):
+	name: Text | None = None
+	status: Text | None = None
+	updated_at: Time | None = None
+	decline: Decline | None = None
+	location_id: Any = None
+	return_line_items: Annotated[list[ReturnedLine], Field(max_length=_MOST)] | None = None
 
 
 class FulfilmentLine(Wire):
@@ -197,22 +267,6 @@ class Fulfilment(Wire):
 	tracking_url: Text | None = None
 	tracking_urls: list[Text] | None = None
 	line_items: Annotated[list[Object], Field(max_length=MOST_LINES)] | None = None
-
-
-class TransactionFee(Wire):
-	amount: Amount
-	tax: Amount | None = Field(None, validation_alias="tax_amount")
-
-
-class Transaction(Wire):
-	kind: Text
-	status: Text
-	gateway: Text | None = None
-	amount: Amount = Field(validation_alias=_money("amount"))
-	currency: Currency | None = None
-	processed_at: Time | None = None
-	created_at: Time | None = None
-	fees: list[TransactionFee] | None = None
 
 
 class Address(Wire):

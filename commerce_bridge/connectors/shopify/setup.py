@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from fnmatch import fnmatchcase
 from typing import Any
 
 from commerce_bridge.bridge.channel import Channel, Credentials
@@ -14,6 +15,7 @@ from commerce_bridge.connectors.shopify import session
 from commerce_bridge.connectors.shopify.client import Result, ShopifyClient
 from commerce_bridge.connectors.shopify.documents.setup import LOCATIONS, SCOPES, SHOP
 from commerce_bridge.connectors.shopify.ids import legacy_id
+from commerce_bridge.connectors.shopify.payments import SHOPIFY_PAYMENTS
 from commerce_bridge.connectors.shopify.shop import (
 	DEFAULT_VERSION,
 	SUPPORTED_VERSIONS,
@@ -81,7 +83,7 @@ _MISSING = {
 
 def needed_scopes(channel: Channel) -> dict[str, str]:
 	"""The access scopes of what is switched on, each with what it is for, in words."""
-	scopes = {
+	scopes: dict[str, str] = {
 		"read_orders": "orders",
 		"read_customers": "the buyer of an order",
 		"read_products": "products and their variants",
@@ -101,8 +103,27 @@ def needed_scopes(channel: Channel) -> dict[str, str]:
 	if channel.catalog.push_listings:
 		scopes["read_publications"] = "the shop's sales channels"
 		scopes["write_publications"] = "showing new products in the Online Store"
+	writes = []
 	if channel.orders.send_local_changes or channel.events.order_status != "Nothing":
-		scopes["write_orders"] = "Send Changes Made in ERPNext and Order Status"
+		writes.append("Send Changes Made in ERPNext and Order Status")
+	if channel.events.invoices != "Nothing":
+		writes.append("Send Invoices")
+	if channel.refunds.send_refunds:
+		writes.append("Give Money Back through the Shop")
+	if writes:
+		scopes["write_orders"] = ", ".join(writes)
+	return scopes
+
+
+def useful_scopes(channel: Channel) -> dict[str, str]:
+	"""Those that something is left undone without, in words, and nothing else suffers."""
+	scopes = {
+		"read_all_orders": "it sees orders of the last 60 days only. To import older orders",
+		"write_returns": "Shopify is not told what becomes of a return in ERPNext. For that",
+	}
+	if any(fnmatchcase(SHOPIFY_PAYMENTS, row.gateway.casefold()) for row in channel.payments):
+		told = "payouts of Shopify Payments cannot be read. For that"
+		scopes |= {"read_shopify_payments_accounts": told, "read_shopify_payments_payouts": told}
 	return scopes
 
 
@@ -143,7 +164,7 @@ def authorisation_url(
 		raise misconfigured(channel, "The channel has no API secret (client secret of the app)", "api_secret")
 	domain, base = shop_domain(channel), shop_base(channel, surroundings.allow_loopback)
 	url = session.permission_url(
-		domain, credentials.api_key, sorted(needed_scopes(channel)), callback_url, state
+		domain, credentials.api_key, sorted({*needed_scopes(channel), "write_returns"}), callback_url, state
 	)
 	return url.replace(f"https://{domain}", base, 1)
 
@@ -271,10 +292,11 @@ class _Checks:
 			yield self._line(False, title, f"Add {scope} in {_SCOPES_PAGE}, release it, and install it anew")
 		if not missing:
 			yield self._line(True, "The app has every access scope that is needed")
-		if missing_scopes(["read_all_orders"], granted):
-			title = "The app lacks the access scope read_all_orders: it sees orders of the last 60 days only"
-			fix = f"To import older orders, add it in {_SCOPES_PAGE}"
-			yield self._line(False, title, fix, warning=True)
+		useful = useful_scopes(self._channel)
+		for scope in missing_scopes(useful, granted):
+			without, _, purpose = useful[scope].rpartition(". ")
+			title = f"The app lacks the access scope {scope}: {without}"
+			yield self._line(False, title, f"{purpose}, add it in {_SCOPES_PAGE}", warning=True)
 
 	def _versions(self, result: Result) -> Iterator[Check]:
 		version, answered = self._client.version, self._client.answered_version

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from commerce_bridge.bridge.protocols import (
+	SuggestedGateway,
 	SuggestedLocation,
 	SuggestedShipping,
 	SuggestedTax,
@@ -18,12 +19,12 @@ from commerce_bridge.connectors.shopify.documents.setup import LOCATIONS
 from commerce_bridge.connectors.shopify.documents.suggestions import CHARGES
 from commerce_bridge.connectors.shopify.ids import legacy_id
 
-NO_ORDERS = "The shop has no orders yet: its taxes and shipping methods are read off those placed last"
+NO_ORDERS = "The shop has no orders yet: its taxes, shipping methods and payment gateways are read off those placed last"
 
 
 def suggestions(client: ShopifyClient) -> Suggestions:
-	"""Taxes and shipping methods of the last fifty orders, each once with the order it was met in first, and the
-	locations that are active. What the app may not read is left out, and told of.
+	"""Taxes, shipping methods and payment gateways of the last fifty orders, each once with the order it was met in first,
+	and the locations that are active. What the app may not read is left out, and told of.
 
 	:raises Retryable, Misconfigured, Rejected: see `client`
 	"""
@@ -31,6 +32,7 @@ def suggestions(client: ShopifyClient) -> Suggestions:
 	orders = _orders(client, notes)
 	taxes: dict[tuple[Any, ...], SuggestedTax] = {}
 	shipping: dict[tuple[Any, ...], SuggestedShipping] = {}
+	gateways: dict[str, SuggestedGateway] = {}
 	for order in orders:
 		for tax in _taxes(order):
 			taxes.setdefault((tax.title, tax.code, tax.rate), tax)
@@ -38,11 +40,14 @@ def suggestions(client: ShopifyClient) -> Suggestions:
 			method = SuggestedShipping(line["code"] or None, line["title"] or None, _met_in(order))
 			if method.code or method.title:
 				shipping.setdefault((method.code, method.title), method)
+		for gateway in filter(None, order["paymentGatewayNames"]):
+			gateways.setdefault(gateway, SuggestedGateway(gateway, example=_met_in(order)))
 	return Suggestions(
 		taxes=tuple(taxes.values()),
 		shipping=tuple(shipping.values()),
 		locations=tuple(_locations(client, notes)),
 		notes=tuple(notes),
+		gateways=tuple(gateways.values()),
 	)
 
 

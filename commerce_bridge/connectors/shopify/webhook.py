@@ -133,6 +133,10 @@ def _is_part_of_order(body: Body) -> bool:
 	return kind in (None, "OrderTransaction") and _order_id(body) is not None and "gateway" in body
 
 
+def _is_return(body: Body) -> bool:
+	return kind_of(body.get("admin_graphql_api_id")) == "Return" and _returned_order(body) is not None
+
+
 def _is_only_id(kind: str) -> Callable[[Body], bool]:
 	"""A deletion says nothing but the id. A whole object is not one: it would delete what it describes."""
 
@@ -226,7 +230,7 @@ def _nothing(body: Body) -> str | None:
 	return None
 
 
-_LATER_RETURN = _Topic(_is("Return"), _returned_order, supported=False)
+_RETURN = _Topic(_is_return, _returned_order)
 _TOPICS = {
 	"orders/create": _Topic(_is_order, _id("Order")),
 	"orders/updated": _Topic(_is_order, _id("Order")),
@@ -242,16 +246,16 @@ _TOPICS = {
 	"fulfillments/create": _Topic(_is("Fulfillment", "order_id", "line_items"), _order_id),
 	"fulfillments/update": _Topic(_is("Fulfillment", "order_id", "line_items"), _order_id),
 	"fulfillment_orders/moved": _Topic(_is_move, _moved_order),
-	"refunds/create": _Topic(_is("Refund", "order_id"), _order_id, supported=False),
-	"order_transactions/create": _Topic(_is_part_of_order, _order_id, supported=False),
-	"returns/approve": _LATER_RETURN,
-	"returns/cancel": _LATER_RETURN,
-	"returns/close": _LATER_RETURN,
-	"returns/decline": _LATER_RETURN,
-	"returns/process": _LATER_RETURN,
-	"returns/reopen": _LATER_RETURN,
-	"returns/request": _LATER_RETURN,
-	"returns/update": _LATER_RETURN,
+	"refunds/create": _Topic(_is("Refund", "order_id"), _order_id),
+	"order_transactions/create": _Topic(_is_part_of_order, _order_id),
+	"returns/approve": _RETURN,
+	"returns/cancel": _RETURN,
+	"returns/close": _RETURN,
+	"returns/decline": _RETURN,
+	"returns/process": _RETURN,
+	"returns/reopen": _RETURN,
+	"returns/request": _RETURN,
+	"returns/update": _RETURN,
 	"customers/create": _Topic(_is("Customer"), _id("Customer")),
 	"customers/update": _Topic(_is("Customer"), _id("Customer")),
 	"products/create": _Topic(_is("Product", "title"), _id("Product")),

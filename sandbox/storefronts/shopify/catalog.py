@@ -456,3 +456,14 @@ def _tags(shop: Any, args: Args, change: Any) -> Payload:
 
 
 graph.FIELDS.setdefault("Metafield", {})
+
+
+@mutation("metafieldsDelete")
+def delete_metafields(shop: Any, args: Args) -> Payload:
+	"""What is not there is not deleted, and no error."""
+	deleted: list[dict[str, Any] | None] = []
+	for row in args["metafields"]:
+		owner = find(shop, row["ownerId"])
+		known = owner.metafields.pop((row["namespace"], row["key"]), None) if owner else None
+		deleted.append(dict(row) if known else None)
+	return {"deletedMetafields": deleted, "userErrors": []}

@@ -16,7 +16,7 @@ from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo, get_named_type
 
-from sandbox.storefronts.shopify import goods, sales
+from sandbox.storefronts.shopify import goods, payouts, sales
 from sandbox.storefronts.shopify.payloads import gid
 from sandbox.storefronts.shopify.webhooks import Subscription
 
@@ -59,6 +59,18 @@ class LevelAt:
 @dataclass(frozen=True)
 class StockItem:
 	variant: goods.Variant
+
+
+@dataclass(frozen=True)
+class Reverse:
+	"""The reverse fulfilment order of a return: what is to come back."""
+
+	made: sales.Return
+
+
+@dataclass(frozen=True)
+class ReverseLine:
+	row: sales.ReturnedLine
 
 
 @dataclass(frozen=True)
@@ -182,6 +194,11 @@ TYPES: dict[type, str] = {
 	sales.Transaction: "OrderTransaction",
 	Subscription: "WebhookSubscription",
 	sales.Parcel: "FulfillmentTrackingInfo",
+	sales.Return: "Return",
+	sales.ReturnedLine: "ReturnLineItem",
+	Reverse: "ReverseFulfillmentOrder",
+	payouts.BalanceTransaction: "ShopifyPaymentsBalanceTransaction",
+	payouts.Payout: "ShopifyPaymentsPayout",
 	Money: "MoneyV2",
 }
 APPLICATIONS = {
@@ -198,6 +215,8 @@ def type_of(value: Any, info: GraphQLResolveInfo, abstract: Any) -> str | None:
 		return value.get("__typename")
 	if isinstance(value, sales.DiscountApplication):
 		return APPLICATIONS[value.kind]
+	if isinstance(value, OrderPart) and isinstance(value.part, sales.Line):
+		return "LineItem"
 	return TYPES.get(type(value)) or getattr(value, "graphql_type", None)
 
 
@@ -334,6 +353,15 @@ _SHIPPING_LINE: dict[str, Field] = {
 	"currentDiscountedPriceSet": _part(lambda line: _ZERO if line.removed else line.discounted),
 }
 
+
+def _return_status(order: sales.Order) -> str:
+	"""Of those that were not declined or taken back."""
+	statuses = {each.status for each in order.returns}
+	if "REQUESTED" in statuses:
+		return "RETURN_REQUESTED"
+	return "IN_PROGRESS" if "OPEN" in statuses else "RETURNED" if "CLOSED" in statuses else "NO_RETURN"
+
+
 _ORDER: dict[str, Field] = {
 	"id": _id("Order"),
 	"legacyResourceId": _legacy,
@@ -350,7 +378,7 @@ _ORDER: dict[str, Field] = {
 	"unpaid": lambda shop, row, args: not row.received,
 	"displayFinancialStatus": lambda shop, row, args: row.financial_status,
 	"displayFulfillmentStatus": lambda shop, row, args: row.fulfilment_status,
-	"returnStatus": lambda shop, row, args: "NO_RETURN",
+	"returnStatus": lambda shop, row, args: _return_status(row),
 	"paymentGatewayNames": lambda shop, row, args: row.gateways,
 	"customAttributes": lambda shop, row, args: [
 		{"key": each["name"], "value": each["value"]} for each in row.attributes
@@ -404,7 +432,7 @@ _ORDER: dict[str, Field] = {
 	"requiresShipping": lambda shop, row, args: any(line.requires_shipping for line in row.lines),
 	"refunds": lambda shop, row, args: _first(row.refunds, args),
 	"refundable": lambda shop, row, args: row.received > row.refunded,
-	"returns": lambda shop, row, args: [],
+	"returns": lambda shop, row, args: row.returns,
 	"transactions": lambda shop, row, args: _first(row.transactions, args),
 	"subtotalPriceSet": _bag(lambda order: order.subtotal),
 	"totalPriceSet": _bag(lambda order: order.total),
@@ -420,7 +448,7 @@ _ORDER: dict[str, Field] = {
 		lambda order: sum((row.amount for row in order.refunded_shipping()), _ZERO)
 	),
 	"netPaymentSet": _bag(lambda order: order.received - order.refunded),
-	"refundDiscrepancySet": _bag(lambda order: _ZERO),
+	"refundDiscrepancySet": _bag(lambda order: order.adjusted(True) + order.adjusted(False)),
 	"currentSubtotalPriceSet": _bag(lambda order: order.current_subtotal),
 	"currentTotalPriceSet": _bag(lambda order: order.current_total),
 	"currentTotalTaxSet": _bag(lambda order: order.current_tax),
@@ -726,9 +754,17 @@ _REFUND: dict[str, Field] = {
 		}
 		for each in row.shipping
 	],
-	"orderAdjustments": lambda shop, row, args: [],
+	"orderAdjustments": lambda shop, row, args: [
+		{
+			"id": gid("OrderAdjustment", each.id),
+			"reason": each.reason,
+			"amountSet": Bag(row.order, each.amount),
+			"taxAmountSet": Bag(row.order, _ZERO),
+		}
+		for each in row.adjustments
+	],
 	"duties": lambda shop, row, args: [],
-	"return": lambda shop, row, args: None,
+	"return": lambda shop, row, args: row.of_return,
 	"totalRefundedSet": _bag(lambda refund: sum((each.amount for each in refund.transactions), _ZERO)),
 }
 
@@ -739,13 +775,112 @@ _TRANSACTION: dict[str, Field] = {
 	"processedAt": lambda shop, row, args: row.created_at,
 	"parentTransaction": lambda shop, row, args: row.parent,
 	"test": lambda shop, row, args: row.order.test,
-	"fees": lambda shop, row, args: [],
+	"fees": lambda shop, row, args: [
+		{
+			"id": gid("TransactionFee", row.id + index),
+			"amount": Money(amount, row.order.currency),
+			"taxAmount": Money(tax, row.order.currency),
+		}
+		for index, (amount, tax) in enumerate(row.fees)
+	],
 	"errorCode": lambda shop, row, args: None,
-	"paymentId": lambda shop, row, args: f"{row.order.name}.1",
+	"receiptJson": lambda shop, row, args: row.receipt and json.dumps(row.receipt),
 	"manualPaymentGateway": lambda shop, row, args: row.gateway == "manual",
 	"totalUnsettledSet": _bag(lambda transaction: _ZERO),
-	"amountRoundingSet": _bag(lambda transaction: transaction.order.rounding),
+	"amountRoundingSet": lambda shop, row, args: Bag(row.order, row.rounding) if row.rounding else None,
 	"location": lambda shop, row, args: row.order.location,
+}
+
+
+def _sent_line(row: sales.ReturnedLine) -> dict[str, Any]:
+	return {
+		"id": gid("FulfillmentLineItem", row.line.id + row.sent.id),
+		"lineItem": OrderPart(row.sent.order, row.line),
+		"quantity": row.sent.quantities()[row.line],
+	}
+
+
+_RETURN: dict[str, Field] = {
+	"id": _id("Return"),
+	"closedAt": lambda shop, row, args: row.closed_at,
+	"createdAt": lambda shop, row, args: row.created_at,
+	"requestApprovedAt": lambda shop, row, args: row.approved_at,
+	"decline": lambda shop, row, args: (
+		{"reason": row.decline[0], "note": row.decline[1]} if row.decline else None
+	),
+	"totalQuantity": lambda shop, row, args: sum(line.quantity for line in row.lines),
+	"returnLineItems": lambda shop, row, args: row.lines,
+	"reverseFulfillmentOrders": lambda shop, row, args: (
+		[Reverse(row)] if row.status in ("OPEN", "CLOSED") else []
+	),
+	"refunds": lambda shop, row, args: [each for each in row.order.refunds if each.of_return is row],
+}
+
+_RETURN_LINE: dict[str, Field] = {
+	"id": _id("ReturnLineItem"),
+	"quantity": lambda shop, row, args: row.quantity,
+	"fulfillmentLineItem": lambda shop, row, args: _sent_line(row),
+	"processableQuantity": lambda shop, row, args: row.quantity - row.processed,
+	"processedQuantity": lambda shop, row, args: row.processed,
+	"unprocessedQuantity": lambda shop, row, args: row.quantity - row.processed,
+	"returnReasonDefinition": lambda shop, row, args: {
+		"id": gid("ReturnReasonDefinition", 1),
+		"handle": row.reason,
+		"name": row.reason.replace("-", " ").capitalize(),
+		"deleted": False,
+	},
+	"returnReasonNote": lambda shop, row, args: row.note,
+	"customerNote": lambda shop, row, args: row.customer_note,
+}
+
+_REVERSE: dict[str, Field] = {
+	"id": lambda shop, row, args: gid("ReverseFulfillmentOrder", row.made.reverse_id),
+	"status": lambda shop, row, args: "OPEN" if row.made.status == "OPEN" else "CLOSED",
+	"order": lambda shop, row, args: row.made.order,
+	"lineItems": lambda shop, row, args: [ReverseLine(each) for each in row.made.lines],
+}
+
+_REVERSE_LINE: dict[str, Field] = {
+	"id": lambda shop, row, args: gid("ReverseFulfillmentOrderLineItem", row.row.reverse_id),
+	"totalQuantity": lambda shop, row, args: row.row.quantity,
+	"fulfillmentLineItem": lambda shop, row, args: _sent_line(row.row),
+	"dispositions": lambda shop, row, args: [
+		{
+			"id": gid("ReverseFulfillmentOrderDisposition", each.id),
+			"type": each.type,
+			"quantity": each.quantity,
+			"createdAt": each.created_at,
+			"location": each.location,
+		}
+		for each in row.row.dispositions
+	],
+}
+
+_PAYOUT: dict[str, Field] = {
+	"id": _id("ShopifyPaymentsPayout"),
+	"legacyResourceId": _legacy,
+	"net": lambda shop, row, args: Money(row.net, row.currency),
+	"externalTraceId": lambda shop, row, args: row.trace,
+	"transactionType": lambda shop, row, args: "DEPOSIT" if row.net >= 0 else "WITHDRAWAL",
+}
+
+_BALANCE: dict[str, Field] = {
+	"id": _id("ShopifyPaymentsBalanceTransaction"),
+	"amount": lambda shop, row, args: Money(row.amount, shop.currency),
+	"fee": lambda shop, row, args: Money(row.fee, shop.currency),
+	"net": lambda shop, row, args: Money(row.net, shop.currency),
+	"transactionDate": lambda shop, row, args: row.moved_at,
+	"adjustmentReason": lambda shop, row, args: row.reason,
+	"sourceId": lambda shop, row, args: str(row.id),
+	"sourceOrderTransactionId": lambda shop, row, args: str(row.of.id) if row.of else None,
+	"sourceType": lambda shop, row, args: row.type if row.type in ("CHARGE", "REFUND") else "ADJUSTMENT",
+	"associatedOrder": lambda shop, row, args: (
+		{"id": gid("Order", row.of.order.id), "name": row.of.order.name} if row.of else None
+	),
+	"associatedPayout": lambda shop, row, args: {
+		"id": gid("ShopifyPaymentsPayout", row.payout.id) if row.payout else None,
+		"status": row.payout.status if row.payout else "PENDING",
+	},
 }
 
 _SUBSCRIPTION: dict[str, Field] = {
@@ -834,6 +969,13 @@ FIELDS: dict[str, dict[str, Field]] = {
 		"totalTaxSet": _part(lambda row: row.tax),
 	},
 	"OrderTransaction": _TRANSACTION,
+	"Return": _RETURN,
+	"ReturnLineItem": _RETURN_LINE,
+	"ReturnLineItemType": _RETURN_LINE,
+	"ReverseFulfillmentOrder": _REVERSE,
+	"ReverseFulfillmentOrderLineItem": _REVERSE_LINE,
+	"ShopifyPaymentsPayout": _PAYOUT,
+	"ShopifyPaymentsBalanceTransaction": _BALANCE,
 	"WebhookSubscription": _SUBSCRIPTION,
 	"Metafield": _METAFIELD,
 	"Publication": {"id": _id("Publication"), "catalog": lambda shop, row, args: _app_catalog(row)},

@@ -19,6 +19,7 @@ from sandbox.storefronts.shopify.sales import (
 	Line,
 	Order,
 	Refund,
+	Return,
 	ShippingLine,
 	Tax,
 	Transaction,
@@ -355,7 +356,7 @@ def transaction(each: Transaction) -> Json:
 		"parent_id": each.parent.id if each.parent else None,
 		"amount": money(each.amount),
 		"currency": each.order.currency,
-		"payment_id": f"{each.order.name}.1",
+		"payment_id": each.payment_id,
 		"total_unsettled_set": {
 			"presentment_money": {"amount": "0.0", "currency": each.order.presentment_currency},
 			"shop_money": {"amount": "0.0", "currency": each.order.currency},
@@ -375,7 +376,18 @@ def refund(given: Refund) -> Json:
 		"restock": any(row.restock_type != "no_restock" for row in given.lines),
 		"user_id": None,
 		"duties": [],
-		"order_adjustments": [],
+		"order_adjustments": [
+			{
+				"id": row.id,
+				"kind": "refund_discrepancy",
+				"order_id": sold.id,
+				"reason": row.reason.replace("_", " ").capitalize(),
+				"refund_id": given.id,
+				**_both(sold, "amount", row.amount),
+				**_both(sold, "tax_amount", Decimal(0)),
+			}
+			for row in given.adjustments
+		],
 		"return": None,
 		"refund_shipping_lines": [
 			{
@@ -402,6 +414,38 @@ def refund(given: Refund) -> Json:
 			for row in given.lines
 		],
 		"transactions": [transaction(each) for each in given.transactions],
+	}
+
+
+def returned(made: Return) -> Json:
+	"""The body of returns/*: ids, no money."""
+	return {
+		"id": made.id,
+		"admin_graphql_api_id": gid("Return", made.id),
+		"status": made.status.lower(),
+		"order": {"id": made.order.id, "admin_graphql_api_id": gid("Order", made.order.id)},
+		"total_return_line_items": len(made.lines),
+		"name": made.name,
+		"return_line_items": [
+			{
+				"id": row.id,
+				"admin_graphql_api_id": gid("ReturnLineItem", row.id),
+				"fulfillment_line_item": {
+					"id": row.line.id + row.sent.id,
+					"admin_graphql_api_id": gid("FulfillmentLineItem", row.line.id + row.sent.id),
+					"line_item": {"id": row.line.id, "admin_graphql_api_id": gid("LineItem", row.line.id)},
+				},
+				"quantity": row.quantity,
+				"return_reason": row.reason,
+				"return_reason_note": row.note,
+				"customer_note": row.customer_note,
+				"restocking_fee": None,
+			}
+			for row in made.lines
+		],
+		"return_shipping_fees": [],
+		"exchange_line_items": [],
+		"total_exchange_line_items": 0,
 	}
 
 

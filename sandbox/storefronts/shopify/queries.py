@@ -9,8 +9,18 @@ from typing import Any
 from graphql import GraphQLError
 
 from sandbox.storefronts.shopify import sales
-from sandbox.storefronts.shopify.graph import FIELDS, LevelAt, OrderPart, Page, StockItem, level_at
+from sandbox.storefronts.shopify.graph import (
+	FIELDS,
+	LevelAt,
+	OrderPart,
+	Page,
+	Reverse,
+	StockItem,
+	connection,
+	level_at,
+)
 from sandbox.storefronts.shopify.payloads import gid
+from sandbox.storefronts.shopify.payouts import PaymentsAccount
 from sandbox.storefronts.shopify.schema import VERSIONS
 from sandbox.storefronts.shopify.search import Fields, matcher
 from sandbox.storefronts.shopify.shop import first
@@ -88,6 +98,15 @@ _NODES: dict[str, Callable[[Any, str], Any]] = {
 	"Refund": lambda shop, value: first(
 		(each for order in shop.orders.values() for each in order.refunds),
 		lambda each: each.id == number(value),
+	),
+	"OrderTransaction": lambda shop, value: first(
+		(each for order in shop.orders.values() for each in order.transactions),
+		lambda each: each.id == number(value),
+	),
+	"Return": lambda shop, value: shop.find_return(number(value)),
+	"ReverseFulfillmentOrder": lambda shop, value: first(
+		(Reverse(each) for order in shop.orders.values() for each in order.returns),
+		lambda each: each.made.reverse_id == number(value),
 	),
 	"ProductSetOperation": lambda shop, value: shop.operations.get(number(value)),
 }
@@ -259,6 +278,26 @@ def _versions(shop: Any, args: Args) -> list[dict[str, Any]]:
 	]
 
 
+def _returnable(shop: Any, args: Args) -> list[dict[str, Any]]:
+	order = shop.orders.get(number(args["orderId"]))
+	rows: dict[Any, list[dict[str, Any]]] = {}
+	for sent, line, left in shop.returnable(order) if order else ():
+		sold = {"id": gid("FulfillmentLineItem", sent.id + line.id), "lineItem": OrderPart(order, line)}
+		rows.setdefault(sent, []).append({"quantity": left, "fulfillmentLineItem": sold})
+	return [
+		{
+			"id": gid("ReturnableFulfillment", sent.id),
+			"fulfillment": sent,
+			"returnableFulfillmentLineItems": connection(lines, {"first": 250}),
+		}
+		for sent, lines in rows.items()
+	]
+
+
+def _payments_account(shop: Any, args: Args) -> Any:
+	return PaymentsAccount() if shop.payments_account else None
+
+
 def _one(kind_of: str) -> Root:
 	return lambda shop, args: _NODES[kind_of](shop, args["id"])
 
@@ -312,6 +351,8 @@ QUERIES: dict[str, Root] = {
 	"fulfillmentOrder": _one("FulfillmentOrder"),
 	"fulfillmentOrders": _fulfilment_orders,
 	"refund": _one("Refund"),
+	"return": _one("Return"),
+	"returnableFulfillments": _returnable,
 	"publications": lambda shop, args: list(shop.publications.values()),
 	"webhookSubscription": _one("WebhookSubscription"),
 	"webhookSubscriptions": _subscriptions,
@@ -322,8 +363,27 @@ QUERIES: dict[str, Root] = {
 	"currentAppInstallation": _installation,
 	"shop": _shop,
 	"publicApiVersions": _versions,
-	"shopifyPaymentsAccount": lambda shop, args: None,
+	"shopifyPaymentsAccount": _payments_account,
 	"metafieldDefinitions": lambda shop, args: [],
+}
+
+
+FIELDS["ShopifyPaymentsAccount"] = {
+	"id": lambda shop, row, args: gid("ShopifyPaymentsAccount", 1),
+	"activated": lambda shop, row, args: True,
+	"defaultCurrency": lambda shop, row, args: shop.currency,
+	"payouts": lambda shop, row, args: listed(
+		shop.payouts,
+		args,
+		{"issued_at": lambda each: each.issued_at, "status": lambda each: each.status},
+		{"ISSUED_AT": lambda each: each.issued_at},
+	),
+	"balanceTransactions": lambda shop, row, args: listed(
+		shop.balance,
+		args,
+		{"payments_transfer_id": lambda each: each.payout.id if each.payout else None},
+		{"PROCESSED_AT": lambda each: each.moved_at},
+	),
 }
 
 

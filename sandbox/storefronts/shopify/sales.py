@@ -162,6 +162,28 @@ class Transaction:
 	created_at: datetime
 	status: str = "SUCCESS"
 	parent: Transaction | None = None
+	payment_id: str | None = None
+	receipt: dict[str, Any] | None = None  # what the gateway answered
+	fees: list[tuple[Decimal, Decimal]] = field(default_factory=list)  # amount and its tax
+	rounding: Decimal = ZERO  # of cash
+
+	@property
+	def refundable(self) -> Decimal:
+		"""What can still be given back of it."""
+		if self.kind not in ("SALE", "CAPTURE") or self.status != "SUCCESS":
+			return ZERO
+		back = (row for row in self.order.transactions if row.kind == "REFUND" and row.parent is self)
+		return self.amount - _sum(row.amount for row in back if row.status != "FAILURE")
+
+
+@dataclass(eq=False)
+class Adjustment:
+	"""What a refund gave more (below 0) or less than its lines and shipping come to."""
+
+	id: int
+	amount: Decimal
+	reason: str
+	in_total: bool  # whether the order's current total is less by it
 
 
 @dataclass(eq=False)
@@ -191,7 +213,57 @@ class Refund:
 	lines: list[RefundedLine] = field(default_factory=list)
 	shipping: list[RefundedShipping] = field(default_factory=list)
 	transactions: list[Transaction] = field(default_factory=list)
+	adjustments: list[Adjustment] = field(default_factory=list)
 	note: str | None = None
+	of_return: Return | None = None
+	notified: bool = False
+
+
+@dataclass(eq=False)
+class Disposition:
+	"""What became of goods that came back: RESTOCKED, NOT_RESTOCKED, PROCESSING_REQUIRED or MISSING."""
+
+	id: int
+	type: str
+	quantity: int
+	location: Location | None
+	created_at: datetime
+
+
+@dataclass(eq=False)
+class ReturnedLine:
+	id: int
+	reverse_id: int  # of its line of the reverse fulfilment order
+	sent: Fulfilment
+	line: Line
+	quantity: int
+	reason: str = "unknown"
+	note: str = ""
+	customer_note: str | None = None
+	processed: int = 0
+	dispositions: list[Disposition] = field(default_factory=list)
+
+	@property
+	def disposed(self) -> int:
+		return sum(each.quantity for each in self.dispositions)
+
+
+@dataclass(eq=False)
+class Return:
+	"""`status`: REQUESTED, OPEN, CLOSED, DECLINED or CANCELED. `processes`: its lines are processed by a call."""
+
+	id: int
+	order: Order
+	name: str
+	lines: list[ReturnedLine]
+	created_at: datetime
+	status: str = "REQUESTED"
+	reverse_id: int = 0
+	processes: bool = False
+	approved_at: datetime | None = None
+	closed_at: datetime | None = None
+	decline: tuple[str, str | None] | None = None  # reason and note
+	notified: bool = False
 
 
 @dataclass(eq=False)
@@ -225,6 +297,7 @@ class Order:
 	fulfilments: list[Fulfilment] = field(default_factory=list)
 	refunds: list[Refund] = field(default_factory=list)
 	transactions: list[Transaction] = field(default_factory=list)
+	returns: list[Return] = field(default_factory=list)
 	customer: Customer | None = None
 	email: str | None = None
 	phone: str | None = None
@@ -322,7 +395,12 @@ class Order:
 	@property
 	def current_total(self) -> Decimal:
 		tax = ZERO if self.taxes_included else self.current_tax
-		return self.current_subtotal + self.current_shipping + self.tip + tax
+		return self.current_subtotal + self.current_shipping + self.tip + tax + self.adjusted(True)
+
+	def adjusted(self, in_total: bool) -> Decimal:
+		"""What refunds gave less (below 0: more) than they took, that the current total says, or does not say."""
+		rows = [row for refund in self.refunds for row in refund.adjustments]
+		return _sum(row.amount for row in rows if row.in_total is in_total)
 
 	def refunded_lines(self) -> list[RefundedLine]:
 		return [row for refund in self.refunds for row in refund.lines]
@@ -342,18 +420,28 @@ class Order:
 
 	@property
 	def refunded(self) -> Decimal:
-		return _sum(each.amount for refund in self.refunds for each in refund.transactions)
+		rows = [row for refund in self.refunds for row in refund.transactions]
+		return _sum(row.amount for row in rows if row.status == "SUCCESS")
 
 	@property
 	def outstanding(self) -> Decimal:
-		return self.current_total - self.received + self.refunded
+		return self.current_total - self.received + self.refunded + self.adjusted(False)
+
+	@property
+	def authorised(self) -> bool:
+		"""Whether money is reserved that was neither captured nor let go."""
+		gone = {row.parent for row in self.transactions if row.kind in ("CAPTURE", "VOID")}
+		rows = [row for row in self.transactions if row.kind == "AUTHORIZATION" and row.status == "SUCCESS"]
+		return any(row not in gone for row in rows)
 
 	@property
 	def financial_status(self) -> str:
 		if self.refunded:
 			return "REFUNDED" if self.refunded >= self.received else "PARTIALLY_REFUNDED"
 		if not self.received:
-			return "VOIDED" if self.cancelled_at or self.voided else "PENDING"
+			if self.cancelled_at or self.voided:
+				return "VOIDED"
+			return "AUTHORIZED" if self.authorised else "PENDING"
 		return "PAID" if self.received >= self.current_total else "PARTIALLY_PAID"
 
 	@property

@@ -8,7 +8,7 @@ SCOPES = """
 	read_products write_products read_inventory write_inventory read_locations read_orders write_orders
 	read_all_orders read_fulfillments read_merchant_managed_fulfillment_orders write_merchant_managed_fulfillment_orders
 	read_fulfillments write_fulfillments read_customers write_customers read_returns write_returns
-	read_publications write_publications
+	read_publications write_publications read_shopify_payments_accounts read_shopify_payments_payouts
 """.split()
 
 #: Fields that are null, and an error, for apps without access to protected customer data.
@@ -45,7 +45,21 @@ NEEDED: dict[str, tuple[str, ...]] = {
 		),
 		("write_merchant_managed_fulfillment_orders",),
 	),
-	**dict.fromkeys(("orderCancel", "orderUpdate", "orderMarkAsPaid"), ("write_orders",)),
+	**dict.fromkeys(("orderCancel", "orderUpdate", "orderMarkAsPaid", "refundCreate"), ("write_orders",)),
+	**dict.fromkeys(("return", "returnableFulfillments"), ("read_returns",)),
+	**dict.fromkeys(
+		(
+			"returnApproveRequest",
+			"returnCancel",
+			"returnClose",
+			"returnCreate",
+			"returnDeclineRequest",
+			"returnProcess",
+			"reverseFulfillmentOrderDispose",
+		),
+		("write_returns",),
+	),
+	"shopifyPaymentsAccount": ("read_shopify_payments_accounts", "read_shopify_payments_payouts"),
 	**dict.fromkeys(
 		(
 			"productCreate",
@@ -62,9 +76,17 @@ NEEDED: dict[str, tuple[str, ...]] = {
 }
 
 
+#: Fields of objects that need a scope of their own.
+NEEDED_BELOW: dict[str, tuple[str, ...]] = {
+	"Order.returns": ("read_returns",),
+	"Refund.return": ("read_returns",),
+	"ShopifyPaymentsAccount.payouts": ("read_shopify_payments_payouts",),
+}
+
+
 def check(field: str, granted: set[str]) -> None:
 	"""Raises what Shopify answers where a scope is missing; writing includes reading."""
-	needed = NEEDED.get(field, ())
+	needed = (NEEDED_BELOW if "." in field else NEEDED).get(field, ())
 	has = granted | {scope.replace("write_", "read_", 1) for scope in granted if scope.startswith("write_")}
 	if needed and not has.intersection(needed):
 		required = f"`{needed[0]}` access scope."

@@ -28,6 +28,7 @@ from sandbox.storefronts.shopify import (
 	catalog,
 	graph,
 	mutations,
+	refunding,
 	scopes,
 	sending,
 	stocking,
@@ -398,6 +399,8 @@ def _resolve(source: Any, info: GraphQLResolveInfo, **args: Any) -> Any:
 		scopes.check(info.field_name, info.context.scopes)
 		if info.parent_type.name == "Mutation":
 			return mutations.run(info.context, info, args)
+	else:
+		scopes.check(f"{info.parent_type.name}.{info.field_name}", info.context.scopes)
 	if not info.context.customer_data:
 		scopes.check_protected(info.parent_type.name, info.field_name)
 	return graph.resolve(source, info, **args)
@@ -445,4 +448,4 @@ def _invalid_variable(error: GraphQLError) -> dict[str, Any]:
 	return {**error.formatted, "extensions": {"code": "INVALID_VARIABLE", **(error.extensions or {})}}
 
 
-__all__ = ["ShopifyStorefront", "bulk", "catalog", "sending", "stocking", "subscriptions"]
+__all__ = ["ShopifyStorefront", "bulk", "catalog", "refunding", "sending", "stocking", "subscriptions"]

@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 from commerce_bridge.bridge.clock import Now, utc_now
 from sandbox.storefronts.shopify import payloads
 from sandbox.storefronts.shopify.goods import Image, Level, Location, Product, Publication, Variant
+from sandbox.storefronts.shopify.money import Money
+from sandbox.storefronts.shopify.payouts import Payouts
+from sandbox.storefronts.shopify.returning import Returning
 from sandbox.storefronts.shopify.sales import (
 	Allocation,
 	Customer,
@@ -27,12 +30,8 @@ from sandbox.storefronts.shopify.sales import (
 	Line,
 	Order,
 	Parcel,
-	Refund,
-	RefundedLine,
-	RefundedShipping,
 	ShippingLine,
 	Tax,
-	Transaction,
 	cents,
 )
 from sandbox.storefronts.shopify.scopes import SCOPES
@@ -41,6 +40,7 @@ from sandbox.storefronts.shopify.webhooks import FAILURES, Delivery, Post, Subsc
 if TYPE_CHECKING:
 	from sandbox.storefronts.shopify.bulk import BulkOperation
 	from sandbox.storefronts.shopify.mutations import Attempt
+	from sandbox.storefronts.shopify.payouts import BalanceTransaction, Payout
 
 DOMAIN = "simulated.myshopify.com"
 Found = TypeVar("Found")
@@ -77,7 +77,7 @@ class NewShipping:
 	taxes: Sequence[tuple[str, Decimal]] | None = None
 
 
-class Shop:
+class Shop(Money, Returning, Payouts):
 	"""Everything there is in the shop. Public: tests and the demo compare it with the ERP's."""
 
 	def __init__(self, now: Now = utc_now, currency: str = "EUR", client_secret: str = "shpss_simulated"):
@@ -107,6 +107,12 @@ class Shop:
 		self.attempts: dict[str, Attempt] = {}  # by idempotency key
 		self.repetitions = 0
 		self.bulk_operations: dict[int, BulkOperation] = {}
+		self.adjusts_total = (
+			False  # whether the current total of an order is less by what was given for goodwill
+		)
+		self.balance: list[BalanceTransaction] = []
+		self.payouts: list[Payout] = []
+		self.payments_account = False  # whether the shop is on Shopify Payments
 		self.bulk = False  # whether a bulk query is running: its connections have no pages
 		self.bulk_skus: Counter[str | None] | None = None
 		self.bulk_takes = timedelta(0)
@@ -237,6 +243,7 @@ class Shop:
 		gateway: str | None = "manual",
 		presentment: tuple[str, Decimal] | None = None,
 		paid: bool = True,
+		authorised: bool = False,
 		**about: Any,
 	) -> Order:
 		"""A buyer orders: the goods are off the shelf at once, and the shop tells of it.
@@ -244,6 +251,7 @@ class Shop:
 		:param lines: quantities by SKU, or lines
 		:param discount: kind and name of what the lines' and shipping's discounts come from
 		:param presentment: currency the buyer pays in, and how much of it one of the shop's currency is
+		:param authorised: the money is reserved, and not paid yet
 		:param about: further fields of the order
 		"""
 		with self.lock:
@@ -259,6 +267,8 @@ class Shop:
 			self._route(order, zip(order.lines, wanted, strict=True))
 			if paid:
 				self._transaction(order, "SALE", order.total, gateway or "manual")
+			elif authorised:
+				self._transaction(order, "AUTHORIZATION", order.total, gateway or "manual")
 			self.orders[order.id] = order
 			self._tell_of(order, "orders/create", *(["orders/paid"] if paid else []))
 			return order
@@ -358,23 +368,6 @@ class Shop:
 		level.updated_at = self.now()
 		self._tell("inventory_levels/update", payloads.level(variant, location_id))
 
-	def _transaction(
-		self, order: Order, kind: str, amount: Decimal, gateway: str, parent: Transaction | None = None
-	) -> Transaction:
-		made = Transaction(
-			self.new_id("transaction"), order, kind, gateway, amount, self.now(), parent=parent
-		)
-		order.transactions.append(made)
-		self._tell("order_transactions/create", payloads.transaction(made))
-		return made
-
-	def pay(self, order: Order, amount: Decimal | None = None, gateway: str = "manual") -> None:
-		with self.lock:
-			self._transaction(order, "SALE", order.outstanding if amount is None else amount, gateway)
-			if gateway not in order.gateways:
-				order.gateways.append(gateway)
-			self._tell_of(order, *(["orders/paid"] if order.financial_status == "PAID" else []))
-
 	def edit_order(
 		self, order: Order, quantities: Mapping[Line, int] = {}, add: Iterable[NewLine] = (), **about: Any
 	) -> None:
@@ -387,7 +380,7 @@ class Shop:
 				setattr(order, name, value)
 			fewer = {line: line.current_quantity - quantity for line, quantity in quantities.items()}
 			if fewer:
-				self._take_off(order, fewer, "cancel")
+				self.take_off(order, fewer, "cancel")
 			rates = [(tax.title, tax.rate) for tax in order.taxes()[:1]]
 			added = [(self._line(order, new, rates), new) for new in add]
 			order.lines += [line for line, _ in added]
@@ -397,112 +390,6 @@ class Shop:
 				self._tell(
 					"orders/edited", _order_edit(order, fewer, [line for line, _ in added], self.now())
 				)
-			self._tell_of(order)
-
-	def refund(
-		self,
-		order: Order,
-		quantities: Mapping[Line, int] = {},
-		shipping: bool = False,
-		restock: str = "no_restock",
-		amount: Decimal | None = None,
-	) -> Refund:
-		"""Gives money back for lines (with their tax), for shipping, or as a gesture.
-
-		:param restock: no_restock, cancel (not sent yet) or return
-		:param amount: of money that is paid back; None: what the lines and shipping cost
-		"""
-		with self.lock:
-			made = self._take_off(order, quantities, restock)
-			if shipping:
-				made.shipping = [
-					RefundedShipping(
-						self.new_id("refunded shipping"),
-						line,
-						line.discounted,
-						sum((tax.amount for tax in line.taxes), Decimal(0)),
-					)
-					for line in order.standing
-				]
-			given = self._worth(made) if amount is None else amount
-			if given:
-				sale = next((each for each in order.transactions if each.kind in ("SALE", "CAPTURE")), None)
-				gateway = sale.gateway if sale else "manual"
-				made.transactions.append(self._transaction(order, "REFUND", given, gateway, sale))
-			self._tell("refunds/create", payloads.refund(made))
-			self._tell_of(order)
-			return made
-
-	def _worth(self, made: Refund) -> Decimal:
-		rows: list[tuple[Decimal, Decimal]] = [(row.subtotal, row.tax) for row in made.lines]
-		rows += [(row.amount, row.tax) for row in made.shipping]
-		return sum((amount + (0 if made.order.taxes_included else tax) for amount, tax in rows), Decimal(0))
-
-	def _take_off(self, order: Order, quantities: Mapping[Line, int], restock: str) -> Refund:
-		made = Refund(self.new_id("refund"), order, self.now())
-		for line, quantity in quantities.items():
-			made.lines.append(self._refunded_line(line, quantity, restock))
-			line.removed += quantity
-			if restock == "cancel":
-				self._release(order, line, quantity)
-			elif restock == "return" and line.variant:
-				level = line.variant.levels[self.location.id]
-				self.set_available(line.variant, self.location.id, level.available + quantity)
-		order.refunds.append(made)
-		return made
-
-	def _refunded_line(self, line: Line, quantity: int, restock: str) -> RefundedLine:
-		"""The last of a line takes what rounding left."""
-		before = [row for row in line_refunds(line, self.orders.values())]
-		last = line.removed + quantity == line.quantity
-		subtotal = line.total - sum((row.subtotal for row in before), Decimal(0))
-		tax = line.tax - sum((row.tax for row in before), Decimal(0))
-		return RefundedLine(
-			self.new_id("refunded line"),
-			line,
-			quantity,
-			subtotal if last else line.share(line.total, quantity),
-			tax if last else line.share(line.tax, quantity),
-			restock,
-			self.location if restock != "no_restock" else None,
-		)
-
-	def _release(self, order: Order, line: Line, quantity: int) -> None:
-		"""Takes it out of the fulfilment orders that still have it to send, and puts the goods back."""
-		for fulfilment_order in order.fulfilment_orders:
-			for part in fulfilment_order.lines:
-				taken = min(quantity, part.remaining) if part.line is line else 0
-				part.remaining -= taken
-				part.total -= taken
-				quantity -= taken
-				if taken:
-					self._commit(line, fulfilment_order.location.id, -taken)
-			if not fulfilment_order.remaining and fulfilment_order.status == "OPEN":
-				fulfilment_order.status = "CLOSED"
-
-	def cancel_order(
-		self, order: Order, reason: str = "customer", restock: bool = True, refund: bool = True
-	) -> None:
-		"""Takes everything off that was not sent; `refund` gives its money back."""
-		with self.lock:
-			order.cancelled_at = order.closed_at = self.now()
-			order.cancel_reason = reason
-			left = {line: line.current_quantity for line in order.lines if line.current_quantity}
-			made = self._take_off(order, left, "cancel" if restock else "no_restock")
-			if refund and order.received > order.refunded:
-				sale = order.transactions[0]
-				made.transactions.append(
-					self._transaction(order, "REFUND", order.received - order.refunded, sale.gateway, sale)
-				)
-			for fulfilment_order in order.fulfilment_orders:
-				if fulfilment_order.status == "OPEN":
-					fulfilment_order.status = "CLOSED"
-			self._tell_of(order, "orders/cancelled")
-
-	def void(self, order: Order) -> None:
-		"""A person lets the authorised payment go; the goods stay on the order."""
-		with self.lock:
-			order.voided = True
 			self._tell_of(order)
 
 	def delete_order(self, order: Order) -> None:
@@ -686,10 +573,6 @@ def _allocations(order: Order, amount: Decimal) -> list[Allocation]:
 	if not order.applications:
 		order.applications.append(DiscountApplication(0, "manual", "Discount", amount))
 	return [Allocation(order.applications[0], amount)]
-
-
-def line_refunds(line: Line, orders: Iterable[Order]) -> list[RefundedLine]:
-	return [row for order in orders for row in order.refunded_lines() if row.line is line]
 
 
 def _new_lines(lines: Mapping[str, int] | Iterable[NewLine]) -> Iterable[NewLine]:

@@ -20,3 +20,14 @@ SET_METAFIELDS = """mutation SetMetafields($metafields: [MetafieldsSetInput!]!) 
     userErrors { field message code }
   }
 }"""
+
+INVOICE_FIELD = """query InvoiceField($id: ID!, $namespace: String!, $key: String!) {
+  order(id: $id) { id metafield(namespace: $namespace, key: $key) { value } }
+}"""
+
+DELETE_METAFIELDS = """mutation DeleteMetafields($metafields: [MetafieldIdentifierInput!]!) {
+  metafieldsDelete(metafields: $metafields) {
+    deletedMetafields { key }
+    userErrors { field message }
+  }
+}"""

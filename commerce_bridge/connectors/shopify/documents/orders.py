@@ -72,8 +72,11 @@ _TRANSACTION = """
       test
       createdAt
       processedAt
+      paymentId
+      receiptJson
       parentTransaction { id }
       amountSet { shopMoney { amount currencyCode } presentmentMoney { amount currencyCode } }
+      amountRoundingSet { shopMoney { amount currencyCode } presentmentMoney { amount currencyCode } }
       fees { amount { amount currencyCode } taxAmount { amount currencyCode } }"""
 
 _TOTALS = "\n".join(
@@ -132,6 +135,7 @@ ORDER = f"""query Order($id: ID!) {{
     test
     displayFinancialStatus
     displayFulfillmentStatus
+    returnStatus
     sourceName
     sourceIdentifier
     customerLocale
@@ -232,7 +236,7 @@ FULFILMENTS_LISTED = f"""query FulfilmentsListed($id: ID!) {{
 
 ORDER_TRANSACTIONS = f"""query OrderTransactions($id: ID!) {{
   order(id: $id) {{
-    transactions(first: 100) {{{_TRANSACTION}
+    transactions(first: {MOST_LISTED}) {{{_TRANSACTION}
     }}
   }}
 }}"""
@@ -255,7 +259,18 @@ REFUNDS = f"""query Refunds($ids: [ID!]!) {{
       id
       createdAt
       processedAt
+      updatedAt
       note
+      return {{ id }}
+      duties {{
+        amountSet {{ shopMoney {{ amount currencyCode }} presentmentMoney {{ amount currencyCode }} }}
+        originalDuty {{ id }}
+      }}
+      transactions(first: 10) {{
+        pageInfo {{ hasNextPage endCursor }}
+        nodes {{{_TRANSACTION}
+        }}
+      }}
       orderAdjustments(first: 10) {{
         nodes {{
           id
@@ -290,6 +305,23 @@ REFUND_LINES = f"""query RefundLines($id: ID!, $after: String) {{
       }}
   }}
 }}"""
+
+REFUND_TRANSACTIONS = f"""query RefundTransactions($id: ID!, $after: String) {{
+  refund(id: $id) {{
+      transactions(first: 100, after: $after) {{
+        pageInfo {{ hasNextPage endCursor }}
+        nodes {{{_TRANSACTION}
+        }}
+      }}
+  }}
+}}"""
+
+#: Asked by itself: to apps that may not read returns, an order with them would be none at all.
+ORDER_RETURNS = """query OrderReturns($id: ID!, $after: String) {
+  order(id: $id) {
+    returns(first: 250, after: $after) { pageInfo { hasNextPage endCursor } nodes { id } }
+  }
+}"""
 
 #: How many fulfilments are asked for at once.
 FULFILMENTS_ASKED = 10
