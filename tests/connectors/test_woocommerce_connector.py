@@ -51,6 +51,10 @@ TOLD = [
 	("push_order_change", (_S.change,), "order_changes.push_change", ("client", _S.change)),
 	("push_order_status", (_S.status,), "order_changes.push_status", ("client", _S.status)),
 	("push_customer", (_S.customer,), "order_changes.push_customer", (_S.customer,)),
+	("push_refund", (_S.request,), "refund_requests.push", ("client", _S.request)),
+	("push_invoice", (_S.invoice,), "invoices.push", ("client", _S.invoice)),
+	("push_return", (_S.notice,), "invoices.push_return", ("client", _S.notice)),
+	("payouts", (_S.cursor,), "payments.payouts", (_S.cursor,)),
 	("warnings", (), "setup.warnings", ("client",)),
 	("suggestions", (), "suggestions.suggestions", ("client",)),
 	(

@@ -51,6 +51,7 @@ class Shop:
 	orders: dict[int, dict[str, Any]] = field(default_factory=dict)
 	products: dict[str, dict[str, Any]] = field(default_factory=dict)
 	variations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+	refunds: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
 	asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 	chance: random.Random = field(default_factory=lambda: random.Random(7))
 	before: Any = None  # called before each answer
@@ -67,6 +68,8 @@ class Shop:
 		if path == "orders":
 			return self._listed(params)
 		kind, _, key = path.partition("/")
+		if path.endswith("/refunds"):
+			return self.refunds.get(int(path.split("/")[1]), [])[: params["per_page"]]
 		if path.endswith("/variations"):
 			return self.variations[path.split("/")[1]][: params["per_page"]]
 		found = self.orders.get(int(key)) if kind == "orders" else self.products.get(key)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from commerce_bridge.bridge.errors import Misconfigured, Retryable
-from commerce_bridge.bridge.protocols import SuggestedShipping, SuggestedTax
+from commerce_bridge.bridge.protocols import SuggestedGateway, SuggestedShipping, SuggestedTax
 from commerce_bridge.connectors.woocommerce.suggestions import TAX_PAGES, ZONES, suggestions
 from tests.connectors.woocommerce_shop import Shop, answer, captured, shop
 
@@ -24,7 +24,7 @@ def method(instance: int, kind: str, title: str, enabled: bool = True) -> dict[s
 
 def tea_shop(rates: list[Any], *zones: tuple[str, list[Any]]) -> Shop:
 	named = [{"id": number, "name": name} for number, (name, _) in enumerate(zones)]
-	return shop(answer(rates), answer(named), *(answer(methods) for _, methods in zones))
+	return shop(answer(rates), answer(named), *(answer(methods) for _, methods in zones), answer([]))
 
 
 def test_a_tax_is_met_once_however_many_countries_charge_it() -> None:
@@ -64,6 +64,25 @@ def test_methods_that_are_switched_on_are_named_as_orders_name_them() -> None:
 		SuggestedShipping("flat_rate:1", "Post", "Zone Germany"),
 	)
 	assert (found.taxes, found.locations, found.notes) == ((), (), ())
+
+
+def gateway(name: str, title: Any = "Card", enabled: Any = True) -> dict[str, Any]:
+	return {"id": name, "title": title, "method_title": "Stripe", "enabled": enabled}
+
+
+def test_ways_to_pay_that_are_switched_on_are_named_as_orders_name_them() -> None:
+	rows = [
+		gateway("stripe"),
+		gateway("cod", None),
+		gateway("cheque", enabled=False),
+		gateway("", "Nameless"),
+	]
+	tea = shop(answer([]), answer([]), answer(rows))
+	assert suggestions(tea.client).gateways == (
+		SuggestedGateway("stripe", "Card", "Stripe"),
+		SuggestedGateway("cod", None, "Stripe"),
+	)
+	assert tea.sent[-1][1].endswith("/wc/v3/payment_gateways")
 
 
 def test_taxes_are_read_page_by_page_up_to_a_limit() -> None:

@@ -49,6 +49,8 @@ BUYER = {
 	"email": "ada@example.com",
 }
 
+TRANSFER = {"payment_method": "bacs", "payment_method_title": "Direct bank transfer"}
+
 
 def is_asked_for() -> bool:
 	return all(os.environ.get(name) for name in VARIABLES)
@@ -195,7 +197,8 @@ class LiveShop:
 class WooCommerceLive:
 	"""One test's view of it."""
 
-	tells_itself = True
+	#: Its own ways to pay give no money back; extensions that do need an account of a gateway.
+	tells_itself, moves_money, knows_returns = True, False, False
 
 	def __init__(self, live: LiveShop) -> None:
 		self._live, self._api = live, live.api
@@ -238,6 +241,7 @@ class WooCommerceLive:
 		]
 		body = {
 			"status": "processing",
+			**TRANSFER,
 			"billing": BUYER,
 			"shipping": {name: value for name, value in BUYER.items() if name != "email"},
 			"line_items": lines,
@@ -333,8 +337,32 @@ class WooCommerceLive:
 			for parcel in self._sent(order_id)
 		)
 
+	def pay(self, order_id: str) -> None:
+		self._api("PUT", f"orders/{order_id}", {**TRANSFER, "set_paid": True})
+
+	def give_back(
+		self,
+		order_id: str,
+		quantities: Mapping[str, int],
+		restock: bool = False,
+		amount: Decimal | None = None,
+	) -> None:
+		lines = self._order(order_id)["line_items"]
+		rows = [_share(line, quantities[line["sku"]]) for line in lines if line["sku"] in quantities]
+		body: dict[str, Any] = {"api_refund": False, "api_restock": restock, "line_items": rows}
+		given = body if amount is None else body | {"amount": str(amount)}
+		self._api("POST", f"orders/{order_id}/refunds", given)
+
+	def given_back(self, order_id: str) -> list[Decimal]:
+		rows = self._api("GET", f"orders/{order_id}/refunds", per_page=100)
+		return [Decimal(row["amount"]) for row in sorted(rows, key=lambda row: int(row["id"]))]
+
+	def send_back(self, order_id: str, quantities: Mapping[str, int]) -> None:
+		raise AssertionError("WooCommerce knows no returns")
+
 	def lose_answer(self, operation: str) -> None:
-		self._transport.losing = {"stock": "/products/", "shipment": "/fulfillments"}[operation]
+		paths = {"stock": "/products/", "shipment": "/fulfillments", "refund": "/refunds"}
+		self._transport.losing = paths[operation]
 
 	def break_down(self, how: bool | str) -> None:
 		self._transport.outage = how
@@ -342,6 +370,16 @@ class WooCommerceLive:
 	def subscribed(self) -> list[str]:
 		rows = self._api.all("webhooks")
 		return sorted(row["topic"] for row in rows if row["delivery_url"] == CALLBACK)
+
+
+def _share(line: Mapping[str, Any], pieces: int) -> dict[str, Any]:
+	"""What some pieces of an order's line cost, and the taxes on them, as a row of a refund."""
+
+	def part(amount: str) -> str:
+		return str((Decimal(amount) * pieces / line["quantity"]).quantize(Decimal("0.01")))
+
+	taxes = [{"id": tax["id"], "refund_total": part(tax["total"])} for tax in line["taxes"] if tax["total"]]
+	return {"id": line["id"], "quantity": pieces, "refund_total": part(line["total"]), "refund_tax": taxes}
 
 
 def _until(true: Callable[[], bool], what: str) -> None:

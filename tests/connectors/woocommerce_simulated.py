@@ -22,7 +22,7 @@ CARRIERS = {"dhl": "DHL", "ups": "UPS"}
 
 
 class WooCommerce(Platform):
-	tells_itself = True
+	tells_itself, moves_money, knows_returns = True, True, False
 
 	def __init__(self, path: str = "") -> None:
 		super().__init__()
@@ -109,8 +109,31 @@ class WooCommerce(Platform):
 			if each.fulfilled and not each.deleted
 		)
 
+	def pay(self, order_id: str) -> None:
+		order = self._order(order_id)
+		order.payment_method, order.transaction_id = "stripe", f"ch_{order_id}"
+		self.shop.refunding["stripe"] = ""
+		self.shop.changed(order)
+
+	def give_back(
+		self,
+		order_id: str,
+		quantities: Mapping[str, int],
+		restock: bool = False,
+		amount: Decimal | None = None,
+	) -> None:
+		lines = self.lines(order_id)
+		chosen = {int(lines[sku]): number for sku, number in quantities.items()}
+		self.shop.refund_order(self._order(order_id), amount, chosen, restock=restock, moved=True)
+
+	def given_back(self, order_id: str) -> list[Decimal]:
+		return [refund.amount for refund in self._order(order_id).refunds]
+
+	def send_back(self, order_id: str, quantities: Mapping[str, int]) -> None:
+		raise AssertionError("WooCommerce knows no returns")
+
 	def lose_answer(self, operation: str) -> None:
-		path = {"stock": "/products/", "shipment": "/fulfillments"}[operation]
+		path = {"stock": "/products/", "shipment": "/fulfillments", "refund": "/refunds"}[operation]
 		self.shop.fail("lost", path=path, method="WRITE")
 
 	def break_down(self, how: bool | str) -> None:

@@ -10,10 +10,13 @@ from commerce_bridge.bridge.channel import Channel, Credentials
 from commerce_bridge.bridge.model import (
 	Customer,
 	Event,
+	InvoiceNotice,
 	Listing,
 	OrderChange,
 	OrderStatus,
 	Price,
+	RefundRequest,
+	ReturnNotice,
 	Shipment,
 	StockLevel,
 )
@@ -22,6 +25,7 @@ from commerce_bridge.bridge.protocols import (
 	Check,
 	Incoming,
 	Page,
+	PayoutPage,
 	ProductPage,
 	PushResult,
 	ShownPage,
@@ -32,11 +36,15 @@ from commerce_bridge.bridge.protocols import (
 )
 from commerce_bridge.connectors.woocommerce import (
 	catalog,
+	gateways,
+	invoices,
 	mapper,
 	order_changes,
 	orders,
+	payments,
 	pricing,
 	product_export,
+	refund_requests,
 	setup,
 	shipments,
 	stock,
@@ -55,11 +63,13 @@ class WooCommerceConnector:
 	batch_size = stock.BATCH
 	listing_batch_size = catalog.BATCH
 	order_topics = mapper.ORDER_TOPICS
+	fact_topics: frozenset[str] = frozenset()
 	#: For the registry: see the functions of these names in `connectors`.
 	settings_problems = staticmethod(setup.settings_problems)
 	default_statuses = mapper.DEFAULT_STATUSES
 	posts_keys = True
 	sets_webhook_secret = True
+	usual_gateways = gateways.USUAL
 
 	def __init__(self, channel: Channel, credentials: Credentials, surroundings: Surroundings):
 		self._channel = channel
@@ -143,6 +153,22 @@ class WooCommerceConnector:
 	def push_customer(self, customer: Customer) -> PushResult:
 		"""See `order_changes.push_customer`."""
 		return order_changes.push_customer(customer)
+
+	def push_refund(self, request: RefundRequest) -> PushResult:
+		"""See `refund_requests.push`."""
+		return refund_requests.push(self._client, request)
+
+	def push_invoice(self, invoice: InvoiceNotice) -> PushResult:
+		"""See `invoices.push`."""
+		return invoices.push(self._client, invoice)
+
+	def push_return(self, notice: ReturnNotice) -> PushResult:
+		"""See `invoices.push_return`."""
+		return invoices.push_return(self._client, notice)
+
+	def payouts(self, cursor: str | None) -> PayoutPage | None:
+		"""See `payments.payouts`."""
+		return payments.payouts(cursor)
 
 	# --- set-up ---
 

@@ -13,7 +13,7 @@ from commerce_bridge.bridge import model, strict_json
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import BadRequest, Misconfigured, Rejected
 from commerce_bridge.bridge.money import decimals_of, minor_unit
-from commerce_bridge.connectors.woocommerce import amounts, customers, payloads, products
+from commerce_bridge.connectors.woocommerce import amounts, customers, payloads, payments, products, refunds
 from commerce_bridge.connectors.woocommerce.amounts import Part
 from commerce_bridge.connectors.woocommerce.bundles import booked_rows
 from commerce_bridge.connectors.woocommerce.payloads import (
@@ -58,7 +58,8 @@ def parse(topic: str, payload: str, channel: Channel) -> model.Event:
 	if is_error(data):
 		_raise_error(topic, data, channel)
 	if topic in WHOLE_ORDER_TOPICS:
-		return model.Event(type=topic, data=to_order(data, channel))
+		order = to_order(data, channel)
+		return model.Event(type=topic, data=order, incomplete=refunds.are_wanted(channel, order))
 	read = _READERS.get(topic)
 	if read is None:
 		return model.Event(type=topic)
@@ -171,7 +172,8 @@ def _order(wire: payloads.Order, payload: Object, channel: Channel) -> model.Ord
 		lines=booked_rows(lines, channel.bundle_rows, minor_unit(decimals_of(wire.currency))),
 		shipping=shipping,
 		fees=fees,
-		payments=_payments(wire),
+		payments=payments.payments_of(wire, meta, updated),
+		refunds_complete=not wire.refunds,
 		total=wire.total,
 		note=wire.customer_note,
 		custom={**payload, "meta": meta},
@@ -250,18 +252,3 @@ def _shipping(
 
 def _fee(wire: payloads.Fee, part: Part, rates: Mapping[str, payloads.TaxRate]) -> model.Fee:
 	return model.Fee(title=wire.name, amount=part.amount, taxes=amounts.taxes_of(part, rates))
-
-
-def _payments(wire: payloads.Order) -> tuple[model.Payment, ...]:
-	if wire.date_paid_gmt is None:
-		return ()
-	return (
-		model.Payment(
-			id=wire.transaction_id or f"order:{wire.id}",
-			gateway=wire.payment_method or "unknown",
-			status="captured",
-			amount=wire.total,
-			currency=wire.currency,
-			paid_at=wire.date_paid_gmt,
-		),
-	)

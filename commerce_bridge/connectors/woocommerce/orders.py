@@ -13,7 +13,7 @@ from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.clock import Now, utc_now
 from commerce_bridge.bridge.errors import AnswerTooLarge, Misconfigured, Retryable
 from commerce_bridge.bridge.protocols import Incoming, Page
-from commerce_bridge.connectors.woocommerce import mapper, products
+from commerce_bridge.connectors.woocommerce import mapper, products, refunds
 from commerce_bridge.connectors.woocommerce.client import NotFound, Unreadable
 from commerce_bridge.connectors.woocommerce.payloads import id_of
 from commerce_bridge.connectors.woocommerce.webhook import moment
@@ -54,12 +54,14 @@ class Client(Protocol):
 
 
 def complete(client: Client, channel: Channel, event: model.Event, now: Now = utc_now) -> model.Event:
-	"""An incomplete event with what its payload does not say: of a deletion what became of it, of a product its
-	variations.
+	"""An incomplete event with what its payload does not say: of an order its refunds, of a deletion what became of
+	it, of a product its variations.
 
 	:raises Retryable: the shop does not answer, or not with what was asked for
 	"""
 	data = event.data
+	if isinstance(data, model.Order):
+		return event if data.refunds_complete else _with_refunds(client, event, data)
 	if isinstance(data, model.OrderReference):
 		return event.model_copy(update={"data": _deleted_order(client, channel, data.id, now())})
 	if isinstance(data, model.ProductDeletion):
@@ -69,6 +71,10 @@ def complete(client: Client, channel: Channel, event: model.Event, now: Now = ut
 	return event
 
 
+def _with_refunds(client: Client, event: model.Event, order: model.Order) -> model.Event:
+	return event.model_copy(update={"data": refunds.with_refunds(client, order)})
+
+
 def _deleted_order(
 	client: Client, channel: Channel, order_id: str, now: datetime
 ) -> model.Order | model.OrderCancellation:
@@ -76,7 +82,8 @@ def _deleted_order(
 	payload = _one(client, f"orders/{order_id}")
 	if payload is None:
 		return model.OrderCancellation(id=order_id, updated_at=now, reason="deleted in the shop")
-	return mapper.to_order(payload, channel)
+	order = mapper.to_order(payload, channel)
+	return refunds.with_refunds(client, order) if refunds.are_wanted(channel, order) else order
 
 
 def _product(client: Client, product_id: str) -> model.Product | model.ProductDeletion | None:

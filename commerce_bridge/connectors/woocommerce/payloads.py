@@ -180,6 +180,7 @@ class Line(Taxed):
 
 
 class Shipping(Taxed):
+	id: Id = None
 	method_title: Text = None
 	method_id: Text = None
 	instance_id: Text = None
@@ -200,7 +201,10 @@ class TaxRate(Wire):
 	shipping_tax_total: Amount = Decimal(0)
 
 
-class Refund(Wire):
+class RefundTotal(Wire):
+	"""What an order says of a refund; its rows have to be asked for."""
+
+	id: Id = None
 	total: Amount = Decimal(0)
 
 
@@ -242,7 +246,25 @@ class Order(Wire):
 	tax_lines: Some[TaxRate] = []
 	shipping_lines: Some[Shipping] = []
 	fee_lines: Some[Fee] = []
-	refunds: Some[Refund] = []
+	refunds: Some[RefundTotal] = []
+
+
+class RefundedLine(Taxed):
+	"""Amounts and quantities of a refund's rows are negative."""
+
+	quantity: Amount = Decimal(0)
+	name: Label = None
+
+
+class Refund(Wire):
+	id: Id = None
+	date_created_gmt: Time = None
+	amount: Amount
+	refunded_payment: Flag = False
+	line_items: Lines[RefundedLine] = []
+	shipping_lines: Some[Shipping] = []
+	fee_lines: Some[Fee] = []
+	tax_lines: Some[TaxRate] = []
 
 
 # --- customers and products ------------------------------------------------------------------------------

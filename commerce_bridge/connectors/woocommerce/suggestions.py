@@ -1,7 +1,8 @@
-"""What a channel's tables may have rows for: tax rates and shipping methods, as the shop's orders will name them.
+"""What a channel's tables may have rows for: taxes, shipping methods and ways to pay, as the shop's orders will name them.
 
 https://woocommerce.github.io/woocommerce-rest-api-docs/#tax-rates,
-https://woocommerce.github.io/woocommerce-rest-api-docs/#shipping-zone-methods
+https://woocommerce.github.io/woocommerce-rest-api-docs/#shipping-zone-methods,
+https://woocommerce.github.io/woocommerce-rest-api-docs/#payment-gateways
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from commerce_bridge.bridge.errors import Rejected
 from commerce_bridge.bridge.money import parse_decimal
-from commerce_bridge.bridge.protocols import SuggestedShipping, SuggestedTax, Suggestions
+from commerce_bridge.bridge.protocols import SuggestedGateway, SuggestedShipping, SuggestedTax, Suggestions
 from commerce_bridge.connectors.woocommerce.client import WooCommerceClient
 
 #: Pages of 100 tax rates: shops of the United States have thousands, under few names.
@@ -24,7 +25,8 @@ ZONES = 50
 
 
 def suggestions(client: WooCommerceClient) -> Suggestions:
-	"""Each tax (by name and rate) and each shipping method that is switched on, once. WooCommerce has no locations.
+	"""Each tax (by name and rate), each shipping method and each way to pay that is switched on, once. WooCommerce has
+	no locations.
 
 	:raises Retryable, Misconfigured, Refused: see `client`
 	"""
@@ -38,7 +40,12 @@ def suggestions(client: WooCommerceClient) -> Suggestions:
 		for method in _methods(client, zone):
 			found.setdefault(method.code or "", method)
 	notes = (f"Only the first {ZONES} shipping zones were read",) if len(zones) > ZONES else ()
-	return Suggestions(taxes=tuple(taxes.values()), shipping=tuple(found.values()), notes=notes)
+	return Suggestions(
+		taxes=tuple(taxes.values()),
+		shipping=tuple(found.values()),
+		notes=notes,
+		gateways=tuple(_gateways(client)),
+	)
 
 
 def _rates(client: WooCommerceClient) -> Iterator[dict[str, Any]]:
@@ -78,6 +85,14 @@ def _methods(client: WooCommerceClient, zone: dict[str, Any]) -> Iterator[Sugges
 		if row.get("enabled") is not False:
 			code = f"{row.get('method_id')}:{row.get('instance_id')}"
 			yield SuggestedShipping(code, _text(row.get("title")) or None, example=name)
+
+
+def _gateways(client: WooCommerceClient) -> Iterator[SuggestedGateway]:
+	"""Those that are switched on: an order names them by their id."""
+	for row in _rows(client.get("payment_gateways", _fields="id,title,method_title,enabled")):
+		if row.get("enabled") is True and (gateway := _text(row.get("id"))):
+			title = _text(row.get("title")) or None
+			yield SuggestedGateway(gateway, title, example=_text(row.get("method_title")))
 
 
 def _rows(answer: Any) -> list[dict[str, Any]]:

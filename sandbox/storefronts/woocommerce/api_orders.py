@@ -18,13 +18,11 @@ from sandbox.storefronts.woocommerce.sales import (
 	address,
 	shown_note,
 	shown_order,
-	shown_refund,
 )
 from sandbox.storefronts.woocommerce.shop import Shop
 from sandbox.storefronts.woocommerce.values import (
 	Answer,
 	ApiError,
-	RefundError,
 	Request,
 	number_of,
 )
@@ -300,7 +298,8 @@ def batch_orders(shop: Shop, request: Request) -> Answer:
 # --- notes
 
 
-def _of_note(shop: Shop, number: int) -> Order:
+def of_note(shop: Shop, number: int) -> Order:
+	"""The order of a note or a refund."""
 	order = shop.orders.get(number)
 	if order is None:
 		raise ApiError("woocommerce_rest_order_invalid_id", "Invalid order ID.", 404)
@@ -310,7 +309,7 @@ def _of_note(shop: Shop, number: int) -> Order:
 @route("GET", ORDER + "/notes")
 def list_notes(shop: Shop, request: Request, number: int) -> Answer:
 	"""Newest first, all of them: there are no pages."""
-	order = _of_note(shop, number)
+	order = of_note(shop, number)
 	kind = request.query.get("type", "any")
 	notes = [note for note in order.notes if kind == "any" or note.for_customer == (kind == "customer")]
 	return Answer(200, [shown_note(shop, order, note) for note in reversed(notes)])
@@ -319,7 +318,7 @@ def list_notes(shop: Shop, request: Request, number: int) -> Answer:
 @route("POST", ORDER + "/notes")
 def create_note(shop: Shop, request: Request, number: int) -> Answer:
 	checks.needed(request.given, "note")
-	order = _of_note(shop, number)
+	order = of_note(shop, number)
 	author = "admin" if request.flag("added_by_user") else "WooCommerce"
 	note = shop.add_note(order, str(request.given["note"]), request.flag("customer_note"), author)
 	return Answer(201, shown_note(shop, order, note))
@@ -334,61 +333,14 @@ def _note(order: Order, number: int) -> Note:
 
 @route("GET", ORDER + r"/notes/(\d+)")
 def read_note(shop: Shop, request: Request, number: int, note: int) -> Answer:
-	order = _of_note(shop, number)
+	order = of_note(shop, number)
 	return Answer(200, shown_note(shop, order, _note(order, note)))
 
 
 @route("DELETE", ORDER + r"/notes/(\d+)")
 def delete_note(shop: Shop, request: Request, number: int, note: int) -> Answer:
 	forced(request, "Webhooks")  # the shop says so of notes too
-	order = _of_note(shop, number)
+	order = of_note(shop, number)
 	found = _note(order, note)
 	order.notes.remove(found)
 	return Answer(200, shown_note(shop, order, found))
-
-
-# --- refunds
-
-
-def _refused(message: str) -> ApiError:
-	return RefundError("woocommerce_rest_cannot_create_order_refund", message, 500)
-
-
-@route("GET", ORDER + "/refunds")
-def list_refunds(shop: Shop, request: Request, number: int) -> Answer:
-	order = _of_note(shop, number)
-	return page(request, list(reversed(order.refunds)), lambda each: shown_refund(shop, order, each))
-
-
-@route("GET", ORDER + r"/refunds/(\d+)")
-def read_refund(shop: Shop, request: Request, number: int, refund: int) -> Answer:
-	order = _of_note(shop, number)
-	found = next((each for each in order.refunds if each.id == refund), None)
-	if found is None:
-		raise ApiError("woocommerce_rest_shop_order_refund_invalid_id", "Invalid ID.", 404)
-	return Answer(200, shown_refund(shop, order, found))
-
-
-@route("POST", ORDER + "/refunds")
-def create_refund(shop: Shop, request: Request, number: int) -> Answer:
-	"""Without `api_refund: false` the money is to go back by the payment's gateway, and none here can."""
-	order = _of_note(shop, number)
-	given = request.given
-	rows = {int(row["id"]): row for row in given.get("line_items") or ()}
-	quantities = {line: int(row.get("quantity") or 0) for line, row in rows.items()}
-	nets = {line: _given_back(row) for line, row in rows.items()}
-	amount = number_of(given["amount"]) if given.get("amount") is not None else None
-	if (amount is not None and amount <= 0) or (amount or 0) > order.total - order.refunded:
-		raise _refused("Invalid refund amount.")
-	if given.get("api_refund", True):
-		known = order.payment_method in ("bacs", "cod", "cheque")
-		what = "support automatic refunds" if known else "exist"
-		raise _refused(f"The payment gateway for this order does not {what}.")
-	restock = bool(given.get("api_restock", True))
-	made = shop.refund_order(order, amount, quantities, str(given.get("reason") or ""), restock, nets)
-	return Answer(201, shown_refund(shop, order, made))
-
-
-def _given_back(row: Mapping[str, Any]) -> tuple[Decimal, dict[int, Decimal]]:
-	taxes = {int(tax["id"]): number_of(tax.get("refund_total")) for tax in row.get("refund_tax") or ()}
-	return number_of(row.get("refund_total")), taxes

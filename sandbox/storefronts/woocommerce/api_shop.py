@@ -186,6 +186,16 @@ def zone_methods(shop: Shop, request: Request, wanted: int) -> Answer:
 	return Answer(200, rows)
 
 
+@route("GET", r"/wc/v3/payment_gateways")
+def list_gateways(shop: Shop, request: Request) -> Answer:
+	"""Those that are there, switched on or not, all at once."""
+	rows = [
+		{"id": gateway, "title": title, "enabled": on, "method_title": title}
+		for gateway, title, on in shop.gateways
+	]
+	return Answer(200, rows)
+
+
 @route("GET", r"/wc/v3/reports/orders/totals")
 def order_totals(shop: Shop, request: Request) -> Answer:
 	"""Every status there is, with its name."""

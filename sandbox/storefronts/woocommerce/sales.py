@@ -109,6 +109,7 @@ class Refund:
 	fees: list[Part] = field(default_factory=list)
 	tax_lines: list[TaxLine] = field(default_factory=list)
 	meta: list[dict[str, Any]] = field(default_factory=list)
+	moved: bool = False  # the gateway gave the money back
 
 
 @dataclass(eq=False)
@@ -453,7 +454,7 @@ def shown_refund(shop: State, order: Order, refund: Refund) -> dict[str, Any]:
 		"amount": text(refund.amount, decimals),
 		"reason": refund.reason,
 		"refunded_by": 1,
-		"refunded_payment": False,
+		"refunded_payment": refund.moved,
 		"meta_data": refund.meta,
 		"line_items": [shown_line(order, part, decimals) for part in refund.lines],
 		"shipping_lines": [_shown_shipping(order, part, decimals) for part in refund.shipping],

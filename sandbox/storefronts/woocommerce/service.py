@@ -18,6 +18,7 @@ from sandbox.storefronts.woocommerce import (
 	api_lists,
 	api_orders,
 	api_products,
+	api_refunds,
 	api_shop,
 	api_tracking,
 	routing,
@@ -28,7 +29,7 @@ from sandbox.storefronts.woocommerce.values import JSON, Answer, ApiError, Fatal
 
 HttpAnswer = tuple[int, Mapping[str, str], bytes]
 #: Routes are registered when their modules are read.
-AREAS = (api_lists, api_orders, api_products, api_shop, api_tracking)
+AREAS = (api_lists, api_orders, api_products, api_refunds, api_shop, api_tracking)
 CONSUMER_KEY, CONSUMER_SECRET = "ck_simulated", "cs_simulated"
 HTML = "text/html; charset=UTF-8"
 MAINTENANCE = (

@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from sandbox.storefronts.woocommerce import refunding
 from sandbox.storefronts.woocommerce.goods import (
 	Product,
 	new_fields,
@@ -24,7 +25,6 @@ from sandbox.storefronts.woocommerce.sales import (
 	Part,
 	Rate,
 	Refund,
-	TaxLine,
 	address,
 	total_of,
 )
@@ -368,7 +368,9 @@ class Shop(Telling):
 		done = any(row["key"] == "_auto_fulfill_processed" for row in order.meta)
 		if self.fulfilments and status in REDUCED and not done:
 			order.meta = [*order.meta, *self.meta_rows({"_auto_fulfill_processed": "1"})]
-		if status in PAID and order.paid is None:
+		# Cash on delivery is paid when the order is completed.
+		paid = ("completed",) if order.payment_method == "cod" else PAID
+		if status in paid and order.paid is None:
 			order.paid = self.now()
 		if status == "completed" and order.completed is None:
 			order.completed = self.now()
@@ -378,6 +380,8 @@ class Shop(Telling):
 		elif status in ("cancelled", "pending"):
 			for line in order.lines:
 				self.shelve(line, 0)
+		elif status == "refunded":
+			refunding.refund_the_rest(self, order)
 
 	def shelve(self, line: Part, reduced: int) -> None:
 		"""Takes off the shelf what an order has of a line, or puts it back."""
@@ -435,62 +439,21 @@ class Shop(Telling):
 		quantities: Mapping[int, int] | None = None,
 		reason: str = "",
 		restock: bool = False,
-		nets: Mapping[int, tuple[Decimal, Mapping[int, Decimal]]] | None = None,
+		moved: bool = False,
+		charges: bool = False,
 	) -> Refund:
 		"""Money back: of some pieces by line id, of an amount, or of all that is left.
 
-		:param nets: by line id what is given back without tax, and the taxes of it by rate; else the pieces' share
+		:param moved: by the gateway
+		:param charges: shipping and fees as well
 		"""
 		with self.lock:
-			made = Refund(self.new_id("post"), self.now(), ZERO, reason)
-			for line in order.lines:
-				number = (quantities or {}).get(line.id, 0)
-				if number:
-					given = (nets or {}).get(line.id) or _share(order, line, number)
-					made.lines.append(self._given_back(line, number, given, restock))
-			made.tax_lines = self._refunded_taxes(order, made.lines)
-			worth = -total_of(part.total + total_of(part.taxes.values()) for part in made.lines)
-			left = order.total - order.refunded
-			made.amount = amount if amount is not None else worth if quantities else left
-			order.refunds.append(made)
-			made.meta = self.meta_rows(
-				{"_refund_type": "full" if order.refunded == order.total else "partial"}
-			)
-			if order.refunded >= order.total:
-				self.enter(order, "refunded")
-			self.changed(order)
-			return made
-
-	def _given_back(
-		self, line: Part, number: int, given: tuple[Decimal, Mapping[int, Decimal]], restock: bool
-	) -> Part:
-		if restock:
-			line.restocked += min(number, line.reduced)
-			self.shelve(line, max(line.reduced - number, 0))
-		net, taxes = -given[0], {rate: -tax for rate, tax in given[1].items()}
-		return Part(
-			self.new_id("item"),
-			line.name,
-			net,
-			net,
-			taxes,
-			taxes,
-			line.tax_class,
-			meta=self.meta_rows({"_refunded_item_id": str(line.id)}),
-			quantity=-number,
-			product=line.product,
-		)
-
-	def _refunded_taxes(self, order: Order, parts: Sequence[Part]) -> list[TaxLine]:
-		sums: dict[int, Decimal] = {}
-		for part in parts:
-			for rate, tax in part.taxes.items():
-				sums[rate] = sums.get(rate, ZERO) + tax
-		return [TaxLine(self.new_id("item"), rate, sums[rate.id]) for rate in order.rates if rate.id in sums]
-
-
-def _share(order: Order, line: Part, number: int) -> tuple[Decimal, dict[int, Decimal]]:
-	"""What some pieces of a line cost, and the taxes on them."""
-	share = Decimal(number) / line.quantity
-	taxes = {rate: order.rounding.tax(tax * share) for rate, tax in line.taxes.items()}
-	return order.rounding.money(line.total * share), taxes
+			rows = {
+				line.id: refunding.share_of(order, line, quantities[line.id])
+				for line in order.lines
+				if quantities and quantities.get(line.id)
+			}
+			if charges:
+				more = [*order.shipping, *order.fees]
+				rows |= {part.id: refunding.share_of(order, part, 0) for part in more}
+			return refunding.make(self, order, amount, rows, reason, restock, moved=moved)

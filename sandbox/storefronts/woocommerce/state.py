@@ -26,6 +26,12 @@ ZONES: dict[tuple[int, str], list[tuple[int, str, str, bool]]] = {
 		(3, "local_pickup", "Local pickup", False),
 	],
 }
+#: Ways to pay: id, title, and whether buyers are offered them.
+GATEWAYS = (
+	("bacs", "Direct bank transfer", True),
+	("cheque", "Check payments", False),
+	("cod", "Cash on delivery", True),
+)
 
 
 class State:
@@ -42,6 +48,10 @@ class State:
 		self.home = "http://shop.example/"
 		self.rates: list[Rate] = [STANDARD]
 		self.zones = dict(ZONES)
+		self.gateways = list(GATEWAYS)
+		self.refunding: dict[
+			str, str
+		] = {}  # ways to pay that can give money back, and why they refuse; "": not
 		self.coupons: dict[str, Decimal] = {}  # code → percent
 		self.products: dict[int, Product] = {}  # variations too
 		self.customers: dict[int, Customer] = {}
