@@ -4,7 +4,9 @@
 It shows products, takes orders, and speaks the whole contract of docs/custom-storefront-api.md:
 
 - what is sold is kept with its event in one transaction, and sent until ERPNext has acknowledged it;
-- products, prices, stock, shipments and order changes come in as signed messages, each applied once;
+- payments, refunds and returns are told as they happen, and stand in the order for whoever reads it;
+- products, prices, stock, shipments, invoices and order changes come in as signed messages, each applied once;
+- money that ERPNext asks for goes back once;
 - orders, stock and catalog can be read, which closes gaps and finds drift.
 
     STOREFRONT_SECRET=whsec_… python3 examples/storefront.py --erp https://erp.example.com --channel "My Shop"
@@ -12,7 +14,7 @@ It shows products, takes orders, and speaks the whole contract of docs/custom-st
 Then open http://127.0.0.1:9000/. The channel's Store URL is this server's public https address with /erp behind
 it; http://127.0.0.1:9000/erp is allowed on a development site (`commerce_bridge_allow_loopback`).
 
-Payment, taxes, accounts and design are yours. Python 3.10 or newer.
+The payment provider, taxes, accounts and design are yours. Python 3.10 or newer.
 """
 
 from __future__ import annotations
@@ -161,30 +163,77 @@ class Shop:
 	def cancel(self, order_id: str) -> None:
 		"""The customer takes the order back; of what is shipped nothing."""
 		with self.transaction() as database:
-			row = database.execute("select data from orders where id = ?", (order_id,)).fetchone()
-			shipped = _documents(database, order_id, "shipment")
-			order = json.loads(row["data"]) if row else {"cancelled": True}
-			if order["cancelled"] or shipped:
+			order = _find(database, order_id)
+			if order is None or order["cancelled"] or _documents(database, order_id, "shipment"):
 				return
 			[line] = order["lines"]
-			order |= {"cancelled": True, "status": "cancelled", "updated_at": iso(self.now())}
+			order |= {"cancelled": True, "status": "cancelled"}
+			if order["payments"] and not order["refunds"]:
+				order["refunds"].append(_whole_refund(order, iso(self.now())))
 			self._keep(database, order, line["location_id"] or "", -int(line["quantity"]))
 
+	def pay(self, order_id: str, gateway: str = "card") -> None:
+		"""The money is there. Yours is called by the webhook of the payment provider, with its id and its fee."""
+		with self.transaction() as database:
+			order = _find(database, order_id)
+			if order is None or order["cancelled"] or order["payments"]:
+				return
+			moment = iso(self.now())
+			payment = {
+				"id": f"pay_{uuid.uuid4().hex}",
+				"gateway": gateway,
+				"reference": f"ch_{uuid.uuid4().hex}",
+				"status": "captured",
+				"amount": order["totals"]["grand_total"],
+				"currency": order["currency"],
+				"paid_at": moment,
+				"updated_at": moment,
+			}
+			order["payments"].append(payment)
+			_write(database, order, moment)
+			_tell(database, "payment.updated", payment | {"order_id": order_id}, order, moment)
+
+	def refund(self, order_id: str, quantity: int, restock: bool) -> str | None:
+		"""The shopkeeper gives money back for some of the pieces; the refund's id, or None where that is too many."""
+		with self.transaction() as database:
+			order = _find(database, order_id)
+			if order is None or not order["payments"] or not 0 < quantity <= _not_refunded(order):
+				return None
+			[line] = order["lines"]
+			amount = str(Decimal(line["unit_price"]) * quantity)
+			row = {"order_line_id": line["id"], "quantity": quantity, "amount": amount, "restock": restock}
+			moment = iso(self.now())
+			refund = _refund(order, moment, amount, lines=[row])
+			order["refunds"].append(refund)
+			_write(database, order, moment)
+			_tell(database, "refund.created", refund | {"order_id": order_id}, order, moment)
+		return refund["id"]
+
+	def send_back(self, order_id: str, reason: str) -> None:
+		"""The buyer asks to send everything back; ERPNext tells what becomes of it."""
+		with self.transaction() as database:
+			order = _find(database, order_id)
+			if order is None or order["returns"] or not _documents(database, order_id, "shipment"):
+				return
+			[line] = order["lines"]
+			moment = iso(self.now())
+			row = {"order_line_id": line["id"], "quantity": line["quantity"], "reason": reason[:1000]}
+			wanted = {
+				"id": f"rma_{uuid.uuid4().hex}",
+				"status": "requested",
+				"lines": [row],
+				"updated_at": moment,
+			}
+			order["returns"].append(wanted)
+			_write(database, order, moment)
+			_tell(database, "return.updated", wanted | {"order_id": order_id}, order, moment)
+
 	def _keep(self, database: sqlite3.Connection, order: dict[str, Any], location: str, taken: int) -> None:
-		"""Writes stock, order and event. The number of the change is the version of the order."""
-		sku = order["lines"][0]["sku"]
-		_move(database, sku, location, -taken)
-		[change] = database.execute("select coalesce(max(change), 0) + 1 from orders").fetchone()
-		order["version"] = change
-		database.execute(
-			"insert or replace into orders values (?, ?, ?, ?)",
-			(order["id"], change, order["updated_at"], json.dumps(order)),
-		)
-		message = {"type": "order.upserted", "timestamp": iso(self.now()), "data": order}
-		database.execute(
-			"insert into outbox (id, body, sku, location, taken) values (?, ?, ?, ?, ?)",
-			(f"evt_{uuid.uuid4().hex}", json.dumps(message), sku, location, taken),
-		)
+		"""Writes stock, order and event."""
+		_move(database, order["lines"][0]["sku"], location, -taken)
+		moment = iso(self.now())
+		_write(database, order, moment)
+		_tell(database, "order.upserted", order, order, moment, taken)
 
 	# --- what ERPNext tells us
 
@@ -242,6 +291,65 @@ class Shop:
 		return {"products": products, "cursor": page[-1]["sku"] if len(rows) > limit else None}
 
 
+def _find(database: sqlite3.Connection, order_id: str) -> dict[str, Any] | None:
+	row = database.execute("select data from orders where id = ?", (order_id,)).fetchone()
+	return json.loads(row["data"]) if row else None
+
+
+def _write(database: sqlite3.Connection, order: dict[str, Any], moment: str) -> None:
+	"""Keeps the order as it stands now. The number of the change is its version."""
+	[change] = database.execute("select coalesce(max(change), 0) + 1 from orders").fetchone()
+	order |= {"version": change, "updated_at": moment}
+	database.execute(
+		"insert or replace into orders values (?, ?, ?, ?)", (order["id"], change, moment, json.dumps(order))
+	)
+
+
+def _tell(
+	database: sqlite3.Connection,
+	kind: str,
+	data: dict[str, Any],
+	order: dict[str, Any],
+	moment: str,
+	taken: int = 0,
+) -> None:
+	"""Puts the event that tells of it beside the order, with the pieces that it takes off the shelf."""
+	[line] = order["lines"]
+	message = {"type": kind, "timestamp": moment, "data": data}
+	database.execute(
+		"insert into outbox (id, body, sku, location, taken) values (?, ?, ?, ?, ?)",
+		(f"evt_{uuid.uuid4().hex}", json.dumps(message), line["sku"], line["location_id"] or "", taken),
+	)
+
+
+def _refund(order: dict[str, Any], moment: str, total: str, **parts: Any) -> dict[str, Any]:
+	"""A refund of these parts; the money goes back the way it came. Its payment has an id of its own."""
+	refund_id = f"r_{uuid.uuid4().hex}"
+	back = {"id": f"pay_{refund_id}", "gateway": order["payments"][0]["gateway"], "status": "captured"}
+	return {
+		"id": refund_id,
+		"created_at": moment,
+		"currency": order["currency"],
+		"total": total,
+		"payments": [back | {"reference": f"re_{uuid.uuid4().hex}", "amount": total, "paid_at": moment}],
+		**parts,
+	}
+
+
+def _whole_refund(order: dict[str, Any], moment: str) -> dict[str, Any]:
+	"""Of an order of which nothing was sent: its goods never left."""
+	[line] = order["lines"]
+	amount = str(Decimal(line["unit_price"]) * int(line["quantity"]))
+	row = {"order_line_id": line["id"], "quantity": line["quantity"], "amount": amount, "restock": True}
+	return _refund(order, moment, order["totals"]["grand_total"], lines=[row], shipping=order["shipping"])
+
+
+def _not_refunded(order: dict[str, Any]) -> int:
+	[line] = order["lines"]
+	rows = [row for refund in order["refunds"] for row in refund.get("lines", ())]
+	return int(line["quantity"]) - sum(int(row["quantity"]) for row in rows)
+
+
 def _ids(row: sqlite3.Row) -> dict[str, str | None]:
 	return {"sku": row["sku"], "product_id": row["id"], "variant_id": None}
 
@@ -283,13 +391,16 @@ def _order(
 		"order_number": f"WEB-{order_id[:8].upper()}",
 		"updated_at": moment,
 		"placed_at": moment,
-		"status": "paid",
+		"status": "placed",
 		"cancelled": False,
 		"currency": product["currency"],
 		"customer": {"email": email, "first_name": name},
 		"lines": [line],
 		"shipping": [{"code": "standard", "title": "Standard", "amount": str(SHIPPING)}],
 		"totals": {"grand_total": str(price * quantity + SHIPPING)},
+		"payments": [],
+		"refunds": [],
+		"returns": [],
 	}
 
 
@@ -308,11 +419,15 @@ def _apply(database: sqlite3.Connection, message: dict[str, Any]) -> list[dict[s
 			else {"key": row["key"]}
 			for row in data[name]
 		]
-	subject = kind.split(".")[0] if kind.startswith("shipment.") else kind
+	subject = kind.split(".")[0] if kind.startswith(("shipment.", "invoice.")) else kind
 	identity = data.get("id") or data.get("order_id")
-	if identity and _is_newest(database, f"{subject} {identity}", at):
+	if not identity:
+		return []
+	if kind == "refund.requested":
+		return [_give_back(database, data, message["timestamp"])]
+	if _is_newest(database, f"{subject} {identity}", at):
 		_set_document(database, kind, subject, identity, data)
-	return [{"key": identity}] if identity else []
+	return [{"key": identity}]
 
 
 def _is_newest(database: sqlite3.Connection, subject: str, at: float) -> bool:
@@ -382,14 +497,52 @@ _ROWS: dict[str, tuple[str, Callable[[sqlite3.Connection, dict[str, Any]], dict[
 def _set_document(
 	database: sqlite3.Connection, kind: str, subject: str, identity: str, data: dict[str, Any]
 ) -> None:
-	"""Keeps a shipment, a status, a customer or a change as it stands now; a cancelled shipment goes."""
-	if kind == "shipment.cancelled":
+	"""Keeps a shipment, an invoice, a return, a status or a change as it stands now; what is cancelled goes."""
+	if kind in ("shipment.cancelled", "invoice.cancelled"):
 		database.execute("delete from documents where kind = ? and id = ?", (subject, identity))
 		return
+	if kind == "return.updated":
+		_set_return(database, data)
 	database.execute(
 		"insert or replace into documents values (?, ?, ?, ?)",
 		(subject, identity, data.get("order_id"), json.dumps(data)),
 	)
+
+
+def _set_return(database: sqlite3.Connection, data: dict[str, Any]) -> None:
+	"""The order says of its return what ERPNext decided; one that began there is new here."""
+	order = _find(database, data["order_id"])
+	if order is None:
+		return
+	known = {name: data[name] for name in ("id", "status", "lines", "updated_at")}
+	order["returns"] = [each for each in order["returns"] if each["id"] != data["id"]] + [known]
+	_write(database, order, data["updated_at"])
+
+
+def _give_back(database: sqlite3.Connection, request: dict[str, Any], moment: str) -> dict[str, Any]:
+	"""Gives money back once for each request. Yours asks the payment provider, with the request's id as the key."""
+	order = _find(database, request["order_id"])
+	if order is None or not order["payments"]:
+		return {"key": request["id"], "error": "nothing was paid", "retry": False}
+	done = [refund for refund in order["refunds"] if refund.get("request_id") == request["id"]]
+	if not done:
+		named = [
+			{name: row[name] for name in ("order_line_id", "quantity", "amount", "taxes")}
+			for row in request["lines"]
+		]
+		parts = {"lines": named, "shipping": [{"title": "Shipping", "amount": request["shipping"]}]}
+		rest = Decimal(request["total"]) - _sum_of(parts)
+		parts["adjustments"] = [{"title": "Other", "amount": str(rest)}] if rest else []
+		done = [_refund(order, moment, request["total"], request_id=request["id"], **parts)]
+		order["refunds"] += done
+		_write(database, order, moment)
+	return {"key": request["id"], "refund_id": done[0]["id"]}
+
+
+def _sum_of(parts: dict[str, list[dict[str, Any]]]) -> Decimal:
+	rows = [row for named in parts.values() for row in named]
+	taxes = [tax for row in rows for tax in row.get("taxes", ())]
+	return sum((Decimal(row["amount"]) for row in [*rows, *taxes]), Decimal(0))
 
 
 # --- events to ERPNext ------------------------------------------------------------------------------------
@@ -479,10 +632,17 @@ def answer(shop: Shop, method: str, target: str, headers: Mapping[str, str], bod
 	form = dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace"))) if method == "POST" else {}
 	if method == "POST" and path == ["buy"]:
 		return _buy(shop, form)
-	if method == "POST" and path[0] == "orders" and path[2:] == ["cancel"]:
-		shop.cancel(path[1])
+	if method == "POST" and path[:1] == ["orders"] and len(path) == 3 and path[2] in _ACTIONS:
+		_ACTIONS[path[2]](shop, path[1], form)
 		return 303, {"location": f"/orders/{path[1]}"}, b""
 	return _show(shop, path) if method == "GET" else (405, {}, b"")
+
+
+_ACTIONS: dict[str, Callable[[Shop, str, Mapping[str, str]], None]] = {
+	"cancel": lambda shop, order_id, form: shop.cancel(order_id),
+	"pay": lambda shop, order_id, form: shop.pay(order_id),
+	"return": lambda shop, order_id, form: shop.send_back(order_id, form.get("reason", "")),
+}
 
 
 def _read(shop: Shop, path: list[str], query: Mapping[str, str]) -> Reply:
@@ -523,7 +683,8 @@ def _show(shop: Shop, path: list[str]) -> Reply:
 	with shop.transaction() as database:
 		shipments = _documents(database, order["id"], "shipment")
 		changes = _documents(database, order["id"], "order.changed")
-	content = _order_page(order, shipments, changes)
+		invoices = _documents(database, order["id"], "invoice")
+	content = _order_page(order, shipments, changes) + _money(order, invoices)
 	return 200, {"content-type": HTML}, _page(f"Order {order['order_number']}", content)
 
 
@@ -565,9 +726,28 @@ def _order_page(order: dict[str, Any], shipments: list[dict[str, Any]], changes:
 	elif any(change["kind"] == "cancelled" for change in changes):
 		parts.append("<p>We had to cancel this order.</p>")
 	elif not shipments:
-		action = f"/orders/{html.escape(order['id'])}/cancel"
-		parts.append(f'<form method="post" action="{action}"><button>Cancel this order</button></form>')
+		parts.append(_button(order, "cancel", "Cancel this order"))
+	elif not order["returns"]:
+		reason = '<input name="reason" aria-label="Reason" placeholder="Why?" required>'
+		parts.append(_button(order, "return", "Send it back", reason))
+	parts += [f"<p>Return: {html.escape(each['status'])}</p>" for each in order["returns"]]
 	return "".join(parts)
+
+
+def _money(order: dict[str, Any], invoices: list[dict[str, Any]]) -> str:
+	"""What was paid and given back, with invoices to read."""
+	currency = html.escape(order["currency"])
+	parts = [f"<p>Paid: {html.escape(row['amount'])} {currency}</p>" for row in order["payments"]]
+	parts += [f"<p>Given back: {html.escape(row['total'])} {currency}</p>" for row in order["refunds"]]
+	parts += [f"<p>{_link(each['url'], each['id'])}</p>" for each in invoices]
+	if not order["payments"] and not order["cancelled"]:
+		parts.append(_button(order, "pay", "Pay"))
+	return "".join(parts)
+
+
+def _button(order: dict[str, Any], action: str, text: str, fields: str = "") -> str:
+	target = f"/orders/{html.escape(order['id'])}/{action}"
+	return f'<form method="post" action="{target}">{fields}<button>{text}</button></form>'
 
 
 def _shipment_text(shipment: dict[str, Any]) -> str:
@@ -577,11 +757,16 @@ def _shipment_text(shipment: dict[str, Any]) -> str:
 
 
 def _tracking(parcel: dict[str, Any]) -> str:
-	text = html.escape(f"{parcel['carrier'] or ''} {parcel['tracking_number'] or ''}".strip())
-	url = parcel["tracking_url"] or ""
-	if not url.startswith(("https://", "http://")):  # javascript: is an address, too
+	return _link(
+		parcel["tracking_url"], f"{parcel['carrier'] or ''} {parcel['tracking_number'] or ''}".strip()
+	)
+
+
+def _link(url: str | None, text: str) -> str:
+	text = html.escape(text)
+	if not (url or "").startswith(("https://", "http://")):  # javascript: is an address, too
 		return text
-	return f'<a href="{html.escape(url)}" rel="noreferrer">{text or "follow"}</a>'
+	return f'<a href="{html.escape(url or "")}" rel="noreferrer">{text or "follow"}</a>'
 
 
 def serve(shop: Shop, port: int) -> ThreadingHTTPServer:

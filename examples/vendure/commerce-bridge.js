@@ -188,8 +188,9 @@ class CommerceBridge {
 				taxes: this.tax(fee.taxRate, fee.priceWithTax - fee.price),
 			})),
 			payments: order.payments.map((payment) => ({
-				id: payment.transactionId || String(payment.id),
+				id: String(payment.id),
 				gateway: payment.method,
+				reference: payment.transactionId || null,
 				status: payment.state,
 				amount: this.amount(payment.amount),
 			})),

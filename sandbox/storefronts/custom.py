@@ -54,6 +54,9 @@ class CustomStorefront:
 	hidden: set[str] = field(default_factory=set)  # SKUs the ERP took off the shop
 	statuses: dict[str, dict[str, Any]] = field(default_factory=dict)  # order → how far the ERP is
 	customers: dict[str, dict[str, Any]] = field(default_factory=dict)  # as the ERP knows them
+	invoices: dict[str, dict[str, Any]] = field(default_factory=dict)  # of the ERP; cancelled ones are gone
+	requests: dict[str, dict[str, Any]] = field(default_factory=dict)  # money the ERP asked back
+	returns: dict[str, dict[str, Any]] = field(default_factory=dict)  # as the ERP told of them
 	largest: int | None = None  # rows of one message; more are answered 413
 	outage: bool | str = False  # True: 503; "reset": hangs up
 	requests_taken: int = 0
@@ -116,6 +119,68 @@ class CustomStorefront:
 	def upsert_customer(self, customer: dict[str, Any]) -> ShopEvent:
 		return self.event("customer.upserted", customer)
 
+	def pay(
+		self, order_id: str, amount: Decimal, moment: datetime, status: str = "captured", **more: Any
+	) -> ShopEvent:
+		"""A payment of an order as it stands now; without an `id` it is the order's only one."""
+		payment = {
+			"id": f"pay_{order_id}",
+			"gateway": "stripe",
+			"reference": f"ch_{order_id}",
+			"status": status,
+			"amount": str(amount),
+			"currency": self._currency(order_id),
+			"updated_at": iso(moment),
+		} | more
+		self._attach(order_id, "payments", payment, moment)
+		return self.event("payment.updated", payment | {"order_id": order_id})
+
+	def refund(
+		self, order_id: str, total: Decimal, moment: datetime, money: bool = True, **parts: Any
+	) -> ShopEvent:
+		"""Gives back what the parts (lines, shipping, adjustments) say; where `money`, by the gateway it came from."""
+		with self._lock:
+			refund_id = (
+				parts.pop("id", None) or f"r_{order_id}_{len(self._attached(order_id, 'refunds')) + 1}"
+			)
+		refund: dict[str, Any] = {
+			"id": refund_id,
+			"created_at": iso(moment),
+			"currency": self._currency(order_id),
+			"total": str(total),
+			"prices_include_tax": self.orders.get(order_id, {}).get("prices_include_tax", False),
+		} | parts
+		if money:
+			back = {"id": f"pay_{refund_id}", "gateway": "stripe", "reference": f"re_{refund_id}"}
+			refund["payments"] = [back | {"status": "captured", "amount": str(total), "paid_at": iso(moment)}]
+		self._attach(order_id, "refunds", refund, moment)
+		return self.event("refund.created", refund | {"order_id": order_id})
+
+	def return_goods(
+		self, order_id: str, lines: Sequence[dict[str, Any]], status: str, moment: datetime, **more: Any
+	) -> ShopEvent:
+		"""A return of goods as it stands now; without an `id` it is the order's only one."""
+		wanted = {"id": f"rma_{order_id}", "status": status, "lines": list(lines)} | more
+		wanted["updated_at"] = iso(moment)
+		self._attach(order_id, "returns", wanted, moment)
+		return self.event("return.updated", wanted | {"order_id": order_id})
+
+	def _currency(self, order_id: str) -> str:
+		return str(self.orders.get(order_id, {}).get("currency", "EUR"))
+
+	def _attached(self, order_id: str, what: str) -> list[dict[str, Any]]:
+		return list(self.orders.get(order_id, {}).get(what, ()))
+
+	def _attach(self, order_id: str, what: str, row: dict[str, Any], moment: datetime) -> None:
+		"""The order that is read says it too. It is a new version of it, which no webhook tells of."""
+		with self._lock:
+			order = self.orders.get(order_id)
+			if order is None:
+				return
+			rows = [each for each in self._attached(order_id, what) if each["id"] != row["id"]] + [row]
+			changed = {what: rows, "version": order["version"] + 1, "updated_at": iso(moment)}
+			self.orders[order_id] = order | changed
+
 	def deliver(self, event: ShopEvent, post: Post, secret: str | None = None) -> bool:
 		"""Sends one event once, signed with the shop's newest secret unless another is given.
 
@@ -130,7 +195,7 @@ class CustomStorefront:
 	def event(self, kind: str, data: dict[str, Any]) -> ShopEvent:
 		"""The webhook that tells of this."""
 		body = json.dumps({"type": kind, "timestamp": iso(self.now()), "data": data}).encode()
-		return ShopEvent(f"evt_{uuid.uuid4().hex}", body, data["id"])
+		return ShopEvent(f"evt_{uuid.uuid4().hex}", body, data.get("order_id") or data["id"])
 
 	# --- what the shop answers
 
@@ -220,7 +285,40 @@ class CustomStorefront:
 			self.statuses[data["order_id"]] = data
 		elif kind == "customer.updated":
 			self.customers[data["id"]] = data
+		elif kind == "invoice.upserted":
+			self.invoices[data["id"]] = data
+		elif kind == "invoice.cancelled":
+			self.invoices.pop(data["id"], None)
+		elif kind == "return.updated":
+			self.returns[data["id"]] = data
+		elif kind == "refund.requested":
+			return self._give_back(data)
 		return {"key": data.get("id") or data.get("order_id")}
+
+	def _give_back(self, request: dict[str, Any]) -> dict[str, Any]:
+		"""Once for each request, and no more than was paid. The shop's own events tell of it, too."""
+		key = request["id"]
+		if key not in self.requests:
+			paid = [
+				row for row in self._attached(request["order_id"], "payments") if row["status"] == "captured"
+			]
+			given = [
+				row["payments"] for row in self._attached(request["order_id"], "refunds") if "payments" in row
+			]
+			left = sum(Decimal(row["amount"]) for row in paid)
+			left -= sum(Decimal(row["amount"]) for rows in given for row in rows)
+			if Decimal(request["total"]) > left:
+				return {"key": key, "error": f"only {left} can be given back", "retry": False}
+			adjustment = [{"title": "Requested", "amount": request["total"]}]
+			self.refund(
+				request["order_id"],
+				Decimal(request["total"]),
+				self.now(),
+				id=f"r_{key}",
+				adjustments=adjustment,
+			)
+			self.requests[key] = request
+		return {"key": key, "refund_id": f"r_{key}"}
 
 	def shipped(self, order_id: str) -> dict[str, Decimal]:
 		"""What the shop shows its customer as shipped, by line."""

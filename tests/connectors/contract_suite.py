@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pytest
 
 from commerce_bridge.bridge import mapping
-from commerce_bridge.bridge.channel import Channel, Credentials, ShippingMap, TaxMap
+from commerce_bridge.bridge.channel import Channel, Credentials, PaymentMap, ShippingMap, TaxMap
 from commerce_bridge.bridge.errors import (
 	BadRequest,
 	BridgeError,
@@ -34,6 +34,7 @@ from commerce_bridge.bridge.model import (
 )
 from commerce_bridge.bridge.protocols import Connector, PushResult, WebhookRequest, row_key
 from commerce_bridge.bridge.suggestions import lacking
+from tests.connectors.contract_after_order import AfterOrderContract
 
 CALLBACK = "https://erp.example/api/method/commerce_bridge.api.webhook?channel=Shop"
 SKUS = ("PHONE", "CASE", "CABLE")
@@ -121,7 +122,7 @@ class Storefront(Protocol):
 		...
 
 
-class ConnectorContract:
+class ConnectorContract(AfterOrderContract):
 	"""Tests of one connector. Subclasses have the fixture `shop`."""
 
 	# --- inbound ---
@@ -520,8 +521,13 @@ class ConnectorContract:
 		charged = [tax for part in (*order.lines, *order.shipping, *order.fees) for tax in part.taxes]
 		assert {mapping.tax_account(channel, tax) for tax in charged} <= {row.account for row in taxes}
 		assert [mapping.shipping_target(channel, line).account for line in order.shipping] == ["Freight"]
+		gateways = [each.gateway for each in lacking(shop.channel, found).gateways]
+		payments = tuple(PaymentMap(gateway=gateway, account="Clearing") for gateway in gateways)
+		channel = channel.model_copy(update={"payments": payments})
+		paid = [mapping.payment_row(channel, each.gateway, each.currency) for each in order.payments]
+		assert {row.account for row in paid} <= {"Clearing"}
 		left = lacking(channel, found)
-		assert (left.taxes, left.shipping) == ((), ())
+		assert (left.taxes, left.shipping, left.gateways) == ((), (), ())
 		assert all(row.example for row in (*found.taxes, *found.shipping))
 
 	def test_a_channel_that_is_set_up_passes_the_check(self, shop: Storefront) -> None:

@@ -27,8 +27,21 @@ from tests.connectors.woocommerce_simulated import WooCommerce
 SECRET = "whsec_Y29udHJhY3Qtc2VjcmV0LW9mLXRoZS1zaG9w"
 
 
+def _share(row: Mapping[str, Any], pieces: int, restock: bool) -> dict[str, Any]:
+	"""What some pieces of an order's line cost, and the tax on them."""
+	share = Decimal(pieces) / Decimal(row["quantity"])
+	[tax] = row["taxes"]
+	return {
+		"order_line_id": row["id"],
+		"quantity": pieces,
+		"amount": str((Decimal(row["total"]) * share).quantize(Decimal("0.01"))),
+		"taxes": [{**tax, "amount": str((Decimal(tax["amount"]) * share).quantize(Decimal("0.01")))}],
+		"restock": restock,
+	}
+
+
 class Custom(Platform):
-	tells_itself = False
+	tells_itself, moves_money, knows_returns = False, True, True
 
 	def __init__(self) -> None:
 		super().__init__()
@@ -100,6 +113,33 @@ class Custom(Platform):
 			(parcel["carrier"], parcel["tracking_number"]) for row in rows for parcel in row["parcels"]
 		)
 
+	def pay(self, order_id: str) -> None:
+		self.shop.pay(order_id, self.total(order_id), self.clock())
+
+	def give_back(
+		self,
+		order_id: str,
+		quantities: Mapping[str, int],
+		restock: bool = False,
+		amount: Decimal | None = None,
+	) -> None:
+		rows = [
+			_share(row, quantities[row["sku"]], restock)
+			for row in self.shop.orders[order_id]["lines"]
+			if row["sku"] in quantities
+		]
+		worth = sum((Decimal(row["amount"]) + Decimal(row["taxes"][0]["amount"]) for row in rows), Decimal(0))
+		adjustments = [] if amount is None else [{"title": "Sorry", "amount": str(amount)}]
+		self.shop.refund(order_id, worth + (amount or 0), self.clock(), lines=rows, adjustments=adjustments)
+
+	def given_back(self, order_id: str) -> list[Decimal]:
+		return [Decimal(row["total"]) for row in self.shop.orders[order_id].get("refunds", ())]
+
+	def send_back(self, order_id: str, quantities: Mapping[str, int]) -> None:
+		lines = self.lines(order_id)
+		rows = [{"order_line_id": lines[sku], "quantity": number} for sku, number in quantities.items()]
+		self.shop.return_goods(order_id, rows, "requested", self.clock())
+
 	def lose_answer(self, operation: str) -> None:
 		self.transport.losing = True
 
@@ -111,7 +151,7 @@ class Custom(Platform):
 
 
 class Shopify(Platform):
-	tells_itself = True
+	tells_itself, moves_money, knows_returns = True, True, True
 
 	def __init__(self, api_version: str = "", authentication: Authentication = "Access Token") -> None:
 		super().__init__()
@@ -214,8 +254,40 @@ class Shopify(Platform):
 		sent = [each for each in self._order(order_id).fulfilments if each.status == "SUCCESS"]
 		return sorted((parcel.company, parcel.number) for each in sent for parcel in each.parcels)
 
+	def pay(self, order_id: str) -> None:
+		if self._order(order_id).outstanding:
+			self.shop.pay(self._order(order_id), gateway="bogus")
+
+	def give_back(
+		self,
+		order_id: str,
+		quantities: Mapping[str, int],
+		restock: bool = False,
+		amount: Decimal | None = None,
+	) -> None:
+		order = self._order(order_id)
+		chosen = {row: quantities[str(row.sku)] for row in order.lines if row.sku in quantities}
+		self.shop.refund(order, chosen, restock="cancel" if restock else "no_restock", amount=amount)
+
+	def given_back(self, order_id: str) -> list[Decimal]:
+		return [
+			sum((row.amount for row in refund.transactions), Decimal(0))
+			for refund in self._order(order_id).refunds
+		]
+
+	def send_back(self, order_id: str, quantities: Mapping[str, int]) -> None:
+		order = self._order(order_id)
+		for part in order.fulfilment_orders:
+			self.shop.fulfil(part)
+		self.shop.request_return(order, {row: quantities[str(row.sku)] for row in order.lines})
+
 	def lose_answer(self, operation: str) -> None:
-		mutation = {"stock": "inventorySetQuantities", "shipment": "fulfillmentCreate"}[operation]
+		mutations = {
+			"stock": "inventorySetQuantities",
+			"shipment": "fulfillmentCreate",
+			"refund": "refundCreate",
+		}
+		mutation = mutations[operation]
 		self.shop.fail("lost", operation=mutation)
 
 	def break_down(self, how: bool | str) -> None:

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from commerce_bridge.bridge import signatures
 from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.protocols import ShownPage, WebhookRequest
-from commerce_bridge.connectors.custom import mapper, messages, webhook
+from commerce_bridge.connectors.custom import after_order, mapper, messages, webhook
 from commerce_bridge.connectors.custom.client import SHOWN_PAGE_SIZE
 from commerce_bridge.connectors.custom.connector import CustomConnector
 from tests.connectors.storefront import (
@@ -116,9 +116,14 @@ OUTGOING = TypeAdapter(reduce(or_, messages.OUTGOING))
 MESSAGES = [example for example in map(json.loads, blocks("json")) if "type" in example]
 
 
+def is_incoming(example: dict) -> bool:
+	"""A return is told both ways; what ERPNext calls it only we tell."""
+	return example["type"] in webhook.SUPPORTED and "document" not in example["data"]
+
+
 @pytest.mark.parametrize("example", MESSAGES, ids=lambda example: example["type"])
 def test_every_example_is_a_valid_message(example: dict):
-	if example["type"] in webhook.SUPPORTED:
+	if is_incoming(example):
 		assert mapper.parse(example["type"], json.dumps(example)).data
 	else:
 		OUTGOING.validate_python(example)
@@ -126,9 +131,10 @@ def test_every_example_is_a_valid_message(example: dict):
 
 def test_the_examples_show_every_type_and_an_order_whose_sum_is_right():
 	outgoing = {get_args(message.model_fields["type"].annotation)[0] for message in messages.OUTGOING}
-	# a shipment that is taken back has the data of one that is not
-	expected = {*webhook.SUPPORTED, *outgoing} - {"shipment.cancelled"}
-	assert {example["type"] for example in MESSAGES} == expected
+	# what is taken back has the data of what is not
+	expected = outgoing - {"shipment.cancelled", "invoice.cancelled"}
+	assert {example["type"] for example in MESSAGES if is_incoming(example)} == {*webhook.SUPPORTED}
+	assert {example["type"] for example in MESSAGES if not is_incoming(example)} == expected
 	order = mapper.parse("order.upserted", json.dumps(MESSAGES[0])).data
 	assert order.total == sum(line.total for line in order.lines) + sum(
 		line.amount for line in order.shipping
@@ -151,6 +157,11 @@ def fields_in(heading: str) -> dict[str, str]:
 		("Fee", mapper.WireFee),
 		("Discount", mapper.WireDiscount),
 		("Payment", mapper.WirePayment),
+		("Refund", mapper.WireRefund),
+		("Refund line", after_order.WireRefundLine),
+		("Return", mapper.WireReturn),
+		("Return line", after_order.WireReturnLine),
+		("Parcel", after_order.WireParcel),
 		("Totals", mapper.WireTotals),
 		("Address", mapper.WireAddress),
 		("Cancellation", mapper.WireCancellation),
@@ -159,6 +170,33 @@ def fields_in(heading: str) -> dict[str, str]:
 def test_the_tables_name_every_field_and_whether_it_is_required(heading: str, model: type):
 	required = {name: field.is_required() for name, field in model.model_fields.items()}
 	assert {name: "required" in kind for name, kind in fields_in(heading).items()} == required
+
+
+@pytest.mark.parametrize(
+	("alone", "inside", "more"),
+	[
+		(mapper.WireKnownPayment, mapper.WirePayment, {"order_id", "currency", "updated_at"}),
+		(mapper.WireKnownRefund, mapper.WireRefund, {"order_id", "currency"}),
+		(mapper.WireKnownReturn, mapper.WireReturn, {"order_id", "updated_at"}),
+	],
+)
+def test_what_comes_by_itself_needs_what_the_order_would_have_said(alone: type, inside: type, more: set):
+	def required(model: type) -> set[str]:
+		return {name for name, field in model.model_fields.items() if field.is_required()}
+
+	assert required(alone) - required(inside) == more
+	assert set(alone.model_fields) - set(inside.model_fields) == {"order_id"}
+
+
+@pytest.mark.parametrize(
+	("heading", "known"),
+	[("Payments", after_order.PAYMENT_STATUSES), ("Returns", after_order.RETURN_STATUSES)],
+)
+def test_the_tables_name_every_status(heading: str, known: dict[str, str]):
+	[section] = re.findall(rf"^### {heading}\n(.*?)(?=^##)", DOCUMENT, re.DOTALL | re.MULTILINE)
+	rows = re.findall(r"^\| `(\w+)` \| ([^|]*)\|", section, re.MULTILINE)
+	named = {word: status for status, also in rows for word in [status, *re.findall(r"`(\w+)`", also)]}
+	assert named == known
 
 
 def test_the_table_of_customers_covers_both_kinds():

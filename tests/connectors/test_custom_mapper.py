@@ -95,6 +95,7 @@ def test_a_whole_order():
 				amount=Decimal("2419.00"),
 				currency="INR",
 				fee=Decimal(1),
+				updated_at=UPDATED,
 			),
 		),
 		total=Decimal("2419.00"),
@@ -213,7 +214,7 @@ def test_a_cloud_event_says_the_same():
 	assert parse(order(), specversion="1.0", id="1", source="/shop") == plain
 
 
-@pytest.mark.parametrize("event_type", ["refund.created", "trade_in.quoted", "something.else"])
+@pytest.mark.parametrize("event_type", ["trade_in.quoted", "something.else"])
 def test_other_types_have_no_data_yet(event_type: str):
 	event = mapper.parse(event_type, json.dumps(message(event_type, {"id": "1"})))
 	assert (event.type, event.data) == (event_type, None)
@@ -422,18 +423,25 @@ def test_the_schema_describes_every_message_both_ways():
 	assert sorted(types.values()) == [
 		"customer.updated",
 		"customer.upserted",
+		"invoice.cancelled",
+		"invoice.upserted",
 		"listing.upserted",
 		"order.cancelled",
 		"order.changed",
 		"order.status_changed",
 		"order.upserted",
+		"payment.updated",
 		"ping",
 		"price.updated",
+		"refund.created",
+		"refund.requested",
+		"return.updated",
+		"return.updated",
 		"shipment.cancelled",
 		"shipment.upserted",
 		"stock.updated",
 	]
-	for side, count in (("Incoming", 3), ("Outgoing", 9)):
+	for side, count in (("Incoming", 6), ("Outgoing", 13)):
 		references = [option["$ref"] for option in schema["$defs"][side]["oneOf"]]
 		assert len(references) == count and all(ref.removeprefix("#/$defs/") in types for ref in references)
 	assert all(ref.removeprefix("#/$defs/") in schema["$defs"] for ref in references_in(schema))

@@ -373,6 +373,119 @@ def test_senseless_quantities_sell_nothing(open_street: Street, quantity: str) -
 	assert open_street.left("PHONE") == 50
 
 
+# --- money, and goods that come back
+
+
+def _told(street: Street) -> list[tuple[str, Any]]:
+	"""What the ERP reads in the events that wait, oldest first."""
+	world = street.world()
+	connector = world.connect(street.channel, Credentials(webhook_secrets=(SECRET,)))
+	rows = street.shop.read("select body from outbox where received_at is null order by rowid")
+	bodies = [row["body"] for row in rows]
+	return [
+		(json.loads(body)["type"], connector.parse(json.loads(body)["type"], body).data) for body in bodies
+	]
+
+
+def _read(street: Street, order_id: str) -> Any:
+	"""The order as the ERP reads it."""
+	connector = street.world().connect(street.channel, Credentials(webhook_secrets=(SECRET,)))
+	return connector.parse("order.upserted", connector.fetch_order(order_id).payload).data
+
+
+def test_the_buyer_pays_once(open_street: Street) -> None:
+	order_id = open_street.bought("PHONE", 2)
+	open_street.settle()
+	assert ">Pay<" in open_street.page(f"/orders/{order_id}")
+	for _ in range(2):
+		assert ask(open_street.address, "POST", f"/orders/{order_id}/pay")[0] == 303
+	[(kind, payment)] = _told(open_street)
+	total = PRICE * 2 + EXAMPLE["SHIPPING"]
+	assert (kind, payment.order_id, payment.status, payment.amount) == (
+		*("payment.updated", order_id),
+		*("captured", total),
+	)
+	assert _read(open_street, order_id).payments == (payment.model_copy(update={"order_id": ""}),)
+	page = open_street.page(f"/orders/{order_id}")
+	assert f"Paid: {total} EUR" in page and ">Pay<" not in page
+
+
+def test_the_shopkeeper_gives_money_back_and_not_more_than_was_sold(open_street: Street) -> None:
+	order_id = open_street.bought("PHONE", 3)
+	assert open_street.shop.refund(order_id, 1, restock=True) is None, "nothing was paid"
+	open_street.shop.pay(order_id)
+	open_street.settle()
+	first = open_street.shop.refund(order_id, 2, restock=True)
+	assert open_street.shop.refund(order_id, 2, restock=True) is None
+	[(kind, refund)] = _told(open_street)
+	assert (kind, refund.id, refund.order_id, refund.total) == ("refund.created", first, order_id, PRICE * 2)
+	[line], [back] = refund.lines, refund.payments
+	assert (line.quantity, line.amount, line.restock) == (2, PRICE * 2, True)
+	assert (back.amount, back.status) == (PRICE * 2, "captured")
+	[kept] = _read(open_street, order_id).refunds
+	assert kept.model_dump(exclude={"order_id", "updated_at", "payments"}) == refund.model_dump(
+		exclude={"order_id", "updated_at", "payments"}
+	)
+	assert f"Given back: {PRICE * 2} EUR" in open_street.page(f"/orders/{order_id}")
+
+
+def test_a_paid_order_that_is_cancelled_gives_all_money_back(open_street: Street) -> None:
+	order_id = open_street.bought("PHONE", 2)
+	open_street.shop.pay(order_id)
+	open_street.shop.cancel(order_id)
+	order = _read(open_street, order_id)
+	[refund] = order.refunds
+	assert (order.cancelled, refund.total) == (True, order.total)
+	assert [payment.amount for payment in refund.payments] == [order.total]
+
+
+def test_the_money_that_the_erp_asks_for_goes_back_once(open_street: Street) -> None:
+	order_id = open_street.bought("PHONE", 2)
+	open_street.shop.pay(order_id)
+	line = {"order_line_id": "1", "quantity": "1", "amount": "100", "taxes": []}
+	request = {**REQUEST, "order_id": order_id, "lines": [line], "shipping": "5", "total": "103.50"}
+	_, first = open_street.post(message("refund.requested", **request), "msg_2")
+	_, again = open_street.post(message("refund.requested", **request), "msg_3")
+	assert again == first
+	[refund] = _read(open_street, order_id).refunds
+	assert first == {"results": [{"key": "CN-1", "refund_id": refund.id}]}
+	assert (refund.total, refund.payments[0].amount) == (Decimal("103.50"), Decimal("103.50"))
+	assert [fee.amount for fee in refund.adjustments] == [Decimal("-1.50")]
+
+
+def test_the_buyer_sends_goods_back_and_sees_what_becomes_of_it(open_street: Street) -> None:
+	order_id = open_street.bought("PHONE", 2)
+	open_street.settle()
+	ask(open_street.address, "POST", f"/orders/{order_id}/return", body=b"reason=too+early")
+	assert _read(open_street, order_id).returns == ()
+	[row] = open_street.sales_orders(order_id)
+	open_street.stage.sandbox.erp.make_delivery(row["name"])
+	open_street.work()
+	assert "Send it back" in open_street.page(f"/orders/{order_id}")
+	ask(open_street.address, "POST", f"/orders/{order_id}/return", body=b"reason=Too+small")
+	[(kind, wanted)] = _told(open_street)
+	assert (kind, wanted.order_id, wanted.status) == ("return.updated", order_id, "requested")
+	assert [(line.quantity, line.reason) for line in wanted.lines] == [(2, "Too small")]
+	moment = open_street.stage.now().isoformat()
+	approved = {
+		**{"id": wanted.id, "document": "RMA-1", "order_id": order_id, "order_number": "n"},
+		**{"status": "approved", "lines": [{"order_line_id": "1", "quantity": "2"}], "updated_at": moment},
+	}
+	open_street.post(message("return.updated", moment, **approved), "msg_9")
+	assert [each.status for each in _read(open_street, order_id).returns] == ["approved"]
+	assert "Return: approved" in open_street.page(f"/orders/{order_id}")
+
+
+def test_an_invoice_is_shown_until_it_is_cancelled(open_street: Street) -> None:
+	order_id = open_street.bought("PHONE")
+	invoice = {**INVOICE, "order_id": order_id, "url": 'https://erp.example/"><script>'}
+	open_street.post(message("invoice.upserted", **invoice), "msg_2")
+	page = open_street.page(f"/orders/{order_id}")
+	assert 'rel="noreferrer">SINV-1</a>' in page and "<script" not in page
+	open_street.post(message("invoice.cancelled", "2026-05-04T09:00:00Z", **invoice), "msg_3")
+	assert "SINV-1" not in open_street.page(f"/orders/{order_id}")
+
+
 # --- outages
 
 
@@ -586,6 +699,14 @@ def test_bodies_that_are_too_long_are_not_read(street: Street) -> None:
 # --- every message of the contract
 
 
+REQUEST = {
+	**{"id": "CN-1", "order_id": "o", "order_number": "n", "currency": "EUR", "lines": [], "payments": []},
+	**{"shipping": "0", "total": "5", "reason": None},
+}
+INVOICE = {
+	**{"id": "SINV-1", "order_id": "o", "order_number": "n", "is_return": False, "return_against": None},
+	**{"total": "10", "open": "0", "currency": "EUR", "issued_on": "2026-05-04", "url": None},
+}
 DATA: dict[type, dict[str, Any]] = {
 	messages.StockUpdated: {"as_of": "2026-05-04T08:59:59.000000Z", "levels": [level("A", "1")]},
 	messages.PriceUpdated: {
@@ -599,6 +720,13 @@ DATA: dict[type, dict[str, Any]] = {
 	},
 	messages.CustomerUpdated: dict.fromkeys(messages.SentCustomer.model_fields)
 	| {"id": "c", "addresses": [], "custom": {}},
+	messages.InvoiceUpserted: INVOICE,
+	messages.InvoiceCancelled: INVOICE,
+	messages.RefundRequested: REQUEST,
+	messages.ReturnTold: {
+		**{"id": "rma", "document": "RMA-1", "order_id": "o", "order_number": "n", "status": "approved"},
+		**{"lines": [], "reason": None, "updated_at": "2026-05-04T08:00:00Z"},
+	},
 	messages.Ping: {},
 }
 SHIPMENT = dict.fromkeys(messages.SentShipment.model_fields) | {
@@ -613,6 +741,9 @@ def test_every_message_of_the_contract_is_taken(street: Street, kind: type) -> N
 	sent = kind(**message(topic, "2026-05-04T09:00:00Z", **DATA.get(kind, SHIPMENT))).model_dump()
 	status, answer = street.post(sent, "msg_2")
 	assert status == 200
+	if kind is messages.RefundRequested:
+		assert answer["results"] == [{"key": "CN-1", "error": "nothing was paid", "retry": False}]
+		return
 	assert not [row for row in answer["results"] if "error" in row]
 
 

@@ -178,6 +178,7 @@ def _row_result(key: str, row: Mapping[str, Any]) -> PushResult:
 		retry=row.get("retry") is True,
 		product_id=_id(row.get("product_id")),
 		variant_id=_id(row.get("variant_id")),
+		external_ids=tuple(filter(None, (_id(row.get(name)) for name in ("refund_id", "return_id")))),
 	)
 
 

@@ -14,10 +14,13 @@ from commerce_bridge.bridge.errors import BridgeError, Misconfigured, Retryable
 from commerce_bridge.bridge.model import (
 	Customer,
 	Event,
+	InvoiceNotice,
 	Listing,
 	OrderChange,
 	OrderStatus,
 	Price,
+	RefundRequest,
+	ReturnNotice,
 	Shipment,
 	StockLevel,
 )
@@ -27,6 +30,7 @@ from commerce_bridge.bridge.protocols import (
 	HttpResponse,
 	Incoming,
 	Page,
+	PayoutPage,
 	ProductPage,
 	PushResult,
 	ShownPage,
@@ -50,6 +54,7 @@ class CustomConnector:
 	batch_size = 250
 	listing_batch_size = 50
 	order_topics = frozenset({"order.upserted", "order.cancelled"})
+	fact_topics = webhook.OF_AN_ORDER
 
 	def __init__(self, channel: Channel, credentials: Credentials, surroundings: Surroundings):
 		self._channel = channel
@@ -162,6 +167,28 @@ class CustomConnector:
 		"""`customer.updated`."""
 		response = self._client.post("customer.updated", messages.customer_data(customer))
 		return row_results(response, [customer.id or ""])[0]
+
+	def push_refund(self, request: RefundRequest) -> PushResult:
+		"""`refund.requested`. Without an answer that names the shop's refund, that is called as the request is."""
+		response = self._client.post("refund.requested", messages.refund_request_data(request))
+		result = row_results(response, [request.id])[0]
+		named = result.external_ids or (request.id,)
+		return result if result.error else replace(result, external_ids=named)
+
+	def push_invoice(self, invoice: InvoiceNotice) -> PushResult:
+		"""`invoice.upserted`, or `invoice.cancelled`."""
+		topic = "invoice.cancelled" if invoice.cancelled else "invoice.upserted"
+		response = self._client.post(topic, messages.invoice_data(invoice))
+		return row_results(response, [invoice.id])[0]
+
+	def push_return(self, notice: ReturnNotice) -> PushResult:
+		"""`return.updated`. The result names the shop's return, where its answer does."""
+		response = self._client.post("return.updated", messages.return_data(notice))
+		return row_results(response, [notice.id])[0]
+
+	def payouts(self, cursor: str | None) -> PayoutPage | None:
+		"""None: the payouts of a custom storefront are those of its gateways."""
+		return None
 
 	# --- set-up ---
 

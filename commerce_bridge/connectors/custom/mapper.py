@@ -8,131 +8,61 @@ line or a customer are kept in `custom`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, timezone
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import (
-	AwareDatetime,
-	BaseModel,
-	ConfigDict,
-	Field,
-	PlainValidator,
-	StrictBool,
-	StringConstraints,
-	TypeAdapter,
-	ValidationError,
-	WithJsonSchema,
-)
+from pydantic import StrictBool, ValidationError
 from pydantic.json_schema import models_json_schema
-from pydantic_core import PydanticCustomError
 
 from commerce_bridge.bridge import model, strict_json
 from commerce_bridge.bridge.errors import BadRequest, Rejected, Retryable
 from commerce_bridge.bridge.protocols import ShownPage
-from commerce_bridge.connectors.custom.messages import DECIMAL_PATTERN, OUTGOING
+from commerce_bridge.connectors.custom.after_order import (
+	WireKnownPayment,
+	WireKnownRefund,
+	WireKnownReturn,
+	WirePayment,
+	WireRefund,
+	WireReturn,
+	check_ids,
+	to_payment,
+	to_payments,
+	to_refund,
+	to_return,
+)
+from commerce_bridge.connectors.custom.messages import OUTGOING
 from commerce_bridge.connectors.custom.webhook import Envelope, open_envelope
+from commerce_bridge.connectors.custom.wire import (
+	Code,
+	Country,
+	Currency,
+	Cursor,
+	Day,
+	Id,
+	Note,
+	NotNegative,
+	Number,
+	Positive,
+	Text,
+	Time,
+	Version,
+	Wire,
+	WireFee,
+	WireShipping,
+	WireTax,
+	list_of,
+	to_fee,
+	to_shipping,
+	to_taxes,
+)
 
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PROBLEMS_SHOWN = 10
 CANCELLED_STATUSES = frozenset({"cancelled", "canceled"})
 
-# --- types -----------------------------------------------------------------------------------------------
-
-_DECIMAL = re.compile(DECIMAL_PATTERN)
-_INTEGER_LIMIT = 10**12
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_YEARS = range(1970, 2201)
-
-
-def _decimal(value: Any) -> Decimal:
-	if type(value) is str and _DECIMAL.fullmatch(value):
-		return Decimal(value)
-	if type(value) is int and -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
-		return Decimal(value)
-	if isinstance(value, (Decimal, float)):
-		raise PydanticCustomError(
-			"decimal", 'must be a string such as "12.50", not a fraction without quotes'
-		)
-	raise PydanticCustomError(
-		"decimal", 'must be a decimal string such as "12.50", at most 12 digits before the point and 9 after'
-	)
-
-
-def _not_negative(value: Any) -> Decimal:
-	number = _decimal(value)
-	if number < 0:
-		raise PydanticCustomError("not_negative", "must not be negative")
-	return number
-
-
-def _positive(value: Any) -> Decimal:
-	number = _decimal(value)
-	if number <= 0:
-		raise PydanticCustomError("positive", "must be greater than 0; leave out what was removed")
-	return number
-
-
-def _utc(value: Any) -> datetime:
-	try:
-		time = _RFC3339.validate_python(value) if isinstance(value, str) and "T" in value else None
-	except ValidationError:
-		time = None
-	if time is None or time.year not in _YEARS:
-		raise PydanticCustomError("time", 'must be a time with an offset, such as "2026-11-20T09:30:00Z"')
-	return time.astimezone(timezone.utc)
-
-
-def _day(value: Any) -> date:
-	try:
-		day = date.fromisoformat(value) if isinstance(value, str) and _DATE.fullmatch(value) else None
-	except ValueError:
-		day = None
-	if day is None or day.year not in _YEARS:
-		raise PydanticCustomError("day", 'must be a day such as "2026-11-30"')
-	return day
-
-
-def _decimal_schema(read: Callable[[Any], Decimal], sign: str, **integer: int) -> Any:
-	text = {"type": "string", "pattern": f"^{DECIMAL_PATTERN.replace('-?', sign)}$"}
-	return Annotated[
-		Decimal, PlainValidator(read), WithJsonSchema({"anyOf": [text, {"type": "integer", **integer}]})
-	]
-
-
-_RFC3339 = TypeAdapter(AwareDatetime)
-Number = _decimal_schema(_decimal, "-?")
-NotNegative = _decimal_schema(_not_negative, "", minimum=0)
-Positive = _decimal_schema(_positive, "", exclusiveMinimum=0)
-Time = Annotated[datetime, PlainValidator(_utc), WithJsonSchema({"type": "string", "format": "date-time"})]
-Day = Annotated[date, PlainValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
-Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=140)]
-Code = Annotated[str, StringConstraints(strip_whitespace=True, max_length=140)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000)]
-Note = Annotated[str, StringConstraints(max_length=20_000)]
-Cursor = Annotated[str, StringConstraints(max_length=1_000)]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$")]
-Version = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
-
-
-def _items_schema(item: Any, most: int, least: int = 0) -> Any:
-	return Annotated[list[item], Field(min_length=least, max_length=most)]
-
-
-class Wire(BaseModel):
-	model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
-
-
 # --- what a storefront sends -----------------------------------------------------------------------------
-
-
-class WireTax(Wire):
-	code: Code | None = None
-	title: Text | None = None
-	rate: Number | None = None
-	amount: Number
 
 
 class WireDiscount(Wire):
@@ -163,7 +93,7 @@ class WireCustomer(Wire):
 	last_name: Text | None = None
 	company: Text | None = None
 	tax_id: Code | None = None
-	addresses: _items_schema(WireAddress, 100) = []
+	addresses: list_of(WireAddress, 100) = []
 	custom: dict[str, Any] = {}
 
 
@@ -184,36 +114,11 @@ class WireLine(Wire):
 	unit_price: NotNegative
 	discount: NotNegative = Decimal(0)
 	total: NotNegative | None = None
-	taxes: _items_schema(WireTax, 50) = []
+	taxes: list_of(WireTax, 50) = []
 	location_id: Code | None = None
-	serials: _items_schema(Id, 10_000) = []
+	serials: list_of(Id, 10_000) = []
 	grade: Code | None = None
 	custom: dict[str, Any] = {}
-
-
-class WireShipping(Wire):
-	code: Code | None = None
-	title: Text | None = None
-	amount: NotNegative
-	taxes: _items_schema(WireTax, 50) = []
-
-
-class WireFee(Wire):
-	code: Code | None = None
-	title: Text | None = None
-	amount: Number
-	taxes: _items_schema(WireTax, 50) = []
-
-
-class WirePayment(Wire):
-	id: Id
-	gateway: Id
-	status: Id
-	amount: Number
-	currency: Currency | None = None
-	fee: Number | None = None
-	fee_tax: Number | None = None
-	paid_at: Time | None = None
 
 
 class WireTotals(Wire):
@@ -233,11 +138,13 @@ class WireOrder(Wire):
 	customer: WireCustomer | None = None
 	billing_address: WireAddress | None = None
 	shipping_address: WireAddress | None = None
-	lines: _items_schema(WireLine, 5_000, least=1)
-	shipping: _items_schema(WireShipping, 100) = []
-	fees: _items_schema(WireFee, 100) = []
-	discounts: _items_schema(WireDiscount, 100) = []
-	payments: _items_schema(WirePayment, 100) = []
+	lines: list_of(WireLine, 5_000, least=1)
+	shipping: list_of(WireShipping, 100) = []
+	fees: list_of(WireFee, 100) = []
+	discounts: list_of(WireDiscount, 100) = []
+	payments: list_of(WirePayment, 100) = []
+	refunds: list_of(WireRefund, 100) = []
+	returns: list_of(WireReturn, 100) = []
 	totals: WireTotals
 	delivery_date: Day | None = None
 	note: Note | None = None
@@ -270,12 +177,12 @@ class WireShownProduct(Wire):
 
 
 class WireLevels(Wire):
-	levels: _items_schema(WireShownLevel, 10_000)
+	levels: list_of(WireShownLevel, 10_000)
 	cursor: Cursor | None = None
 
 
 class WireProducts(Wire):
-	products: _items_schema(WireShownProduct, 10_000)
+	products: list_of(WireShownProduct, 10_000)
 	cursor: Cursor | None = None
 
 
@@ -303,9 +210,33 @@ class CustomerUpserted(Wire):
 	data: WireKnownCustomer
 
 
+class PaymentUpdated(Wire):
+	"""A payment as it stands now."""
+
+	type: Literal["payment.updated"]
+	timestamp: Time | None = None
+	data: WireKnownPayment
+
+
+class RefundCreated(Wire):
+	"""A refund: what was taken back of an order, and the money that went with it; again where it was cancelled."""
+
+	type: Literal["refund.created"]
+	timestamp: Time | None = None
+	data: WireKnownRefund
+
+
+class ReturnUpdated(Wire):
+	"""A return of goods as it stands now."""
+
+	type: Literal["return.updated"]
+	timestamp: Time | None = None
+	data: WireKnownReturn
+
+
 # --- the schema ------------------------------------------------------------------------------------------
 
-INCOMING = (OrderUpserted, OrderCancelled, CustomerUpserted)
+INCOMING = (OrderUpserted, OrderCancelled, CustomerUpserted, PaymentUpdated, RefundCreated, ReturnUpdated)
 
 
 def schema() -> dict[str, Any]:
@@ -355,10 +286,30 @@ def _read_customer(envelope: Envelope) -> model.Customer:
 	return to_customer(wire, wire.updated_at)
 
 
+def _read_payment(envelope: Envelope) -> model.Payment:
+	wire = _validated(WireKnownPayment, envelope)
+	if not wire.amount:
+		raise Rejected("data.amount: must be greater than 0")
+	return to_payment(wire, "data", wire.currency, wire.updated_at, wire.order_id)
+
+
+def _read_refund(envelope: Envelope) -> model.Refund:
+	wire = _validated(WireKnownRefund, envelope)
+	return to_refund(wire, "data", wire.currency, inclusive=False, order_id=wire.order_id)
+
+
+def _read_return(envelope: Envelope) -> model.Return:
+	wire = _validated(WireKnownReturn, envelope)
+	return to_return(wire, wire.updated_at, wire.order_id)
+
+
 _READERS: Mapping[str, Callable[[Envelope], model.EventData]] = {
 	"order.upserted": _read_order,
 	"order.cancelled": _read_cancellation,
 	"customer.upserted": _read_customer,
+	"payment.updated": _read_payment,
+	"refund.created": _read_refund,
+	"return.updated": _read_return,
 }
 _PYDANTIC_SUBJECT = re.compile(r"^\w+ should")
 AnyWire = TypeVar("AnyWire", bound=Wire)
@@ -429,8 +380,8 @@ def _shown_product(wire: WireShownProduct) -> model.ShownProduct:
 
 
 def to_order(wire: WireOrder) -> model.Order:
-	"""The canonical order. Raises `Rejected` where two lines have one id."""
-	_check_line_ids(wire.lines)
+	"""The canonical order. Raises `Rejected` where two of its parts have one id, or sums and currencies do not fit."""
+	_check_ids(wire)
 	return model.Order(
 		id=wire.id,
 		number=wire.order_number,
@@ -445,10 +396,12 @@ def to_order(wire: WireOrder) -> model.Order:
 		billing_address=_address(wire.billing_address),
 		shipping_address=_address(wire.shipping_address),
 		lines=tuple(map(_line, wire.lines)),
-		shipping=tuple(map(_shipping, wire.shipping)),
-		fees=tuple(map(_fee, wire.fees)),
+		shipping=tuple(map(to_shipping, wire.shipping)),
+		fees=tuple(map(to_fee, wire.fees)),
 		discounts=tuple(map(_discount, wire.discounts)),
-		payments=tuple(_payment(payment, wire.currency) for payment in wire.payments),
+		payments=to_payments(wire.payments, "data.payments", wire.currency, wire.updated_at),
+		refunds=_refunds(wire),
+		returns=tuple(to_return(each, wire.updated_at) for each in wire.returns),
 		total=wire.totals.grand_total,
 		delivery_date=wire.delivery_date,
 		note=wire.note or None,
@@ -472,12 +425,20 @@ def to_customer(wire: WireCustomer, updated_at: datetime | None = None) -> model
 	)
 
 
-def _check_line_ids(lines: Sequence[WireLine]) -> None:
-	seen: set[str] = set()
-	for index, line in enumerate(lines):
-		if line.id in seen:
-			raise Rejected(f"data.lines[{index}].id: another line has the same id")
-		seen.add(line.id)
+def _check_ids(wire: WireOrder) -> None:
+	check_ids("data.lines", wire.lines)
+	check_ids("data.refunds", wire.refunds)
+	check_ids("data.returns", wire.returns)
+	payments = check_ids("data.payments", wire.payments)
+	for index, refund in enumerate(wire.refunds):
+		payments = check_ids(f"data.refunds[{index}].payments", refund.payments, payments)
+
+
+def _refunds(wire: WireOrder) -> tuple[model.Refund, ...]:
+	return tuple(
+		to_refund(refund, f"data.refunds[{index}]", wire.currency, wire.prices_include_tax, wire.updated_at)
+		for index, refund in enumerate(wire.refunds)
+	)
 
 
 def _line(wire: WireLine) -> model.OrderLine:
@@ -494,7 +455,7 @@ def _line(wire: WireLine) -> model.OrderLine:
 		unit_price=wire.unit_price,
 		discount=wire.discount,
 		total=total,
-		taxes=_taxes(wire.taxes),
+		taxes=to_taxes(wire.taxes),
 		location_id=wire.location_id or None,
 		serials=tuple(wire.serials),
 		grade=wire.grade or None,
@@ -502,42 +463,8 @@ def _line(wire: WireLine) -> model.OrderLine:
 	)
 
 
-def _taxes(taxes: Iterable[WireTax]) -> tuple[model.TaxLine, ...]:
-	return tuple(
-		model.TaxLine(
-			title=tax.title or tax.code or "", code=tax.code or None, rate=tax.rate, amount=tax.amount
-		)
-		for tax in taxes
-	)
-
-
-def _shipping(wire: WireShipping) -> model.ShippingLine:
-	return model.ShippingLine(
-		code=wire.code or None, title=wire.title or None, amount=wire.amount, taxes=_taxes(wire.taxes)
-	)
-
-
-def _fee(wire: WireFee) -> model.Fee:
-	return model.Fee(
-		code=wire.code or None, title=wire.title or None, amount=wire.amount, taxes=_taxes(wire.taxes)
-	)
-
-
 def _discount(wire: WireDiscount) -> model.Discount:
 	return model.Discount(code=wire.code or None, title=wire.title or None, amount=wire.amount)
-
-
-def _payment(wire: WirePayment, currency: str) -> model.Payment:
-	return model.Payment(
-		id=wire.id,
-		gateway=wire.gateway,
-		status=wire.status,
-		amount=wire.amount,
-		currency=wire.currency or currency,
-		fee=wire.fee,
-		fee_tax=wire.fee_tax,
-		paid_at=wire.paid_at,
-	)
 
 
 def _address(wire: WireAddress | None) -> model.Address | None:

@@ -188,6 +188,86 @@ class SentCustomer(Sent):
 	custom: dict[str, Any]
 
 
+class SentInvoice(Sent):
+	"""An invoice of an order, or with `is_return` a credit note. `open` is what is to be paid of it still."""
+
+	id: str
+	order_id: str
+	order_number: str
+	is_return: bool
+	return_against: str | None
+	total: Plain
+	open: Plain
+	currency: str
+	issued_on: Day
+	url: str | None
+
+
+class SentRefundTax(Sent):
+	code: str | None
+	title: str
+	rate: Plain | None
+	amount: Plain
+
+
+class SentRefundLine(Sent):
+	order_line_id: str
+	quantity: Plain
+	amount: Plain
+	taxes: list[SentRefundTax]
+
+
+class SentPayment(Sent):
+	"""A payment to which the money may go back."""
+
+	id: str
+	gateway: str
+	reference: str | None
+	amount: Plain
+	currency: str
+
+
+class SentRefundRequest(Sent):
+	"""Money that the shop is to give back, once for each `id`."""
+
+	id: str
+	order_id: str
+	order_number: str
+	currency: str
+	lines: list[SentRefundLine]
+	shipping: Plain
+	total: Plain
+	reason: str | None
+	payments: list[SentPayment]
+
+
+class SentReturnLine(Sent):
+	"""What came back of a line, and what was found of it. Units are lines of their own."""
+
+	order_line_id: str
+	quantity: Plain
+	received: Plain | None
+	reason: str | None
+	condition: str | None
+	serials: list[str]
+	condition_found: str | None
+	grade_found: str | None
+	disposition: Literal["restock", "refurbish", "scrap"] | None
+
+
+class SentReturn(Sent):
+	"""How far ERPNext is with a return."""
+
+	id: str
+	document: str
+	order_id: str
+	order_number: str
+	status: Literal["requested", "approved", "declined", "received", "closed", "cancelled"]
+	lines: list[SentReturnLine]
+	reason: str | None
+	updated_at: str
+
+
 class Nothing(Sent):
 	pass
 
@@ -240,6 +320,30 @@ class CustomerUpdated(Sent):
 	data: SentCustomer
 
 
+class InvoiceUpserted(Sent):
+	type: Literal["invoice.upserted"]
+	timestamp: str
+	data: SentInvoice
+
+
+class InvoiceCancelled(Sent):
+	type: Literal["invoice.cancelled"]
+	timestamp: str
+	data: SentInvoice
+
+
+class RefundRequested(Sent):
+	type: Literal["refund.requested"]
+	timestamp: str
+	data: SentRefundRequest
+
+
+class ReturnTold(Sent):
+	type: Literal["return.updated"]
+	timestamp: str
+	data: SentReturn
+
+
 class Ping(Sent):
 	type: Literal["ping"]
 	timestamp: str
@@ -255,6 +359,10 @@ OUTGOING = (
 	OrderChanged,
 	OrderStatusChanged,
 	CustomerUpdated,
+	InvoiceUpserted,
+	InvoiceCancelled,
+	RefundRequested,
+	ReturnTold,
 	Ping,
 )
 
@@ -382,6 +490,63 @@ def customer_data(customer: model.Customer) -> dict[str, Any]:
 	}
 
 
+def invoice_data(invoice: model.InvoiceNotice) -> dict[str, Any]:
+	"""The data of `invoice.upserted` and `invoice.cancelled`."""
+	return {
+		**invoice.model_dump(exclude={"cancelled"}),
+		"total": plain(invoice.total),
+		"open": plain(invoice.open),
+		"issued_on": _day(invoice.issued_on),
+	}
+
+
+def refund_request_data(request: model.RefundRequest) -> dict[str, Any]:
+	"""The data of `refund.requested`."""
+	same = request.model_dump(include={"id", "order_id", "order_number", "currency", "reason"})
+	return {
+		**same,
+		"lines": [_refund_line(line) for line in request.lines],
+		"shipping": plain(request.shipping),
+		"total": plain(request.total),
+		"payments": [
+			{
+				**payment.model_dump(include={"id", "gateway", "reference", "currency"}),
+				"amount": plain(payment.amount),
+			}
+			for payment in request.payments
+		],
+	}
+
+
+def _refund_line(line: model.RefundLine) -> dict[str, Any]:
+	return {
+		"order_line_id": line.order_line_id,
+		"quantity": plain(line.quantity),
+		"amount": plain(line.amount),
+		"taxes": [
+			{**tax.model_dump(), "rate": _plain(tax.rate), "amount": plain(tax.amount)} for tax in line.taxes
+		],
+	}
+
+
+def return_data(notice: model.ReturnNotice) -> dict[str, Any]:
+	"""The data of `return.updated`, as we send it."""
+	same = notice.model_dump(include={"id", "document", "order_id", "order_number", "status", "reason"})
+	return {
+		**same,
+		"lines": [
+			{
+				**line.model_dump(),
+				"quantity": plain(line.quantity),
+				"received": _plain(line.received),
+				"serials": list(line.serials),
+			}
+			for line in notice.lines
+		],
+		"updated_at": rfc3339(notice.updated_at),
+	}
+
+
 def _sent_lines(lines: Iterable[model.ShipmentLine]) -> list[dict[str, Any]]:
 	return [
 		{
@@ -398,6 +563,10 @@ def plain(number: Decimal) -> str:
 	"""A number without exponent and needless zeros: "3", "2.5"."""
 	text = format(number, "f")
 	return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _plain(number: Decimal | None) -> str | None:
+	return None if number is None else plain(number)
 
 
 def rfc3339(time: datetime) -> str:

@@ -15,9 +15,16 @@ from commerce_bridge.bridge.errors import BadRequest
 from commerce_bridge.bridge.protocols import Incoming, WebhookRequest
 from commerce_bridge.bridge.signatures import ID_HEADER
 
-SUPPORTED = frozenset({"order.upserted", "order.cancelled", "customer.upserted"})
+SUPPORTED = frozenset(
+	{
+		*("order.upserted", "order.cancelled", "customer.upserted"),
+		*("payment.updated", "refund.created", "return.updated"),
+	}
+)
+#: They are about an order, and wait for it: its id is theirs in the Sync Log.
+OF_AN_ORDER = frozenset({"payment.updated", "refund.created", "return.updated"})
 #: Stored and shown, and replayed when a later version understands them.
-ANNOUNCED = ("payment.updated", "refund.created", "return.updated", "buyback.upserted", "trade_in.*")
+ANNOUNCED = ("buyback.upserted", "trade_in.*")
 MAX_ID_LENGTH = 140
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 
@@ -71,9 +78,9 @@ def incoming(envelope: Envelope, event_id: str, payload: str) -> Incoming:
 	return Incoming(
 		topic=topic,
 		event_id=event_id,
-		external_id=_text(data.get("id")),
+		external_id=_text(data.get("order_id" if topic in OF_AN_ORDER else "id")),
 		external_number=_text(data.get("order_number")),
-		source_time=_time(data.get("updated_at")),
+		source_time=_time(data.get("updated_at") or data.get("created_at")),
 		payload=payload,
 		supported=supported,
 		reason=None if supported or announced else f"unknown topic {topic}",
