@@ -70,13 +70,14 @@ create table exchange_rates (currency text, valid_from text, rate text not null,
 create table records (
 	channel text, record_type text, external_id text, doctype text, document text, version integer,
 	source_time text, fingerprint text, cancelled integer not null,
-	shop_total text, currency text, placed_on text,
+	shop_total text, currency text, placed_on text, order_id text, data text,
 	primary key (channel, record_type, external_id));
+create index records_order on records (order_id, record_type);
 create table sales_orders (
 	name text primary key, channel text not null, external_id text not null, external_number text not null,
 	customer text not null, status text not null, amended_from text, plan text not null,
-	currency text not null, net_total text not null, total_taxes text not null, grand_total text not null,
-	modified text);
+	currency text not null, conversion_rate text not null, net_total text not null, total_taxes text not null,
+	grand_total text not null, charges text not null, closed integer not null default 0, modified text);
 create index sales_orders_external on sales_orders (channel, external_id);
 create table sales_order_items (
 	parent text, idx integer, line_id text, item_code text not null, item_name text, qty text not null,
@@ -89,6 +90,42 @@ create index delivery_notes_order on delivery_notes (sales_order);
 create table delivery_note_items (
 	parent text, idx integer, order_idx integer, line_id text, item_code text, qty text, warehouse text,
 	primary key (parent, idx));
+create table return_notes (
+	name text primary key, delivery_note text not null, status text not null, posting_date text not null);
+create index return_notes_note on return_notes (delivery_note);
+create table return_note_items (
+	parent text, idx integer, order_idx integer, line_id text, item_code text, qty text, warehouse text,
+	primary key (parent, idx));
+create table sales_invoices (
+	name text primary key, sales_order text not null, customer text not null, status text not null,
+	is_return integer not null default 0, return_against text, settles integer not null default 0,
+	ours integer not null default 1, posting_date text not null, currency text not null, net_total text not null,
+	total_taxes text not null, grand_total text not null, charges text not null);
+create index sales_invoices_order on sales_invoices (sales_order);
+create table sales_invoice_items (
+	parent text, idx integer, order_idx integer, delivery_note text, line_id text, item_code text not null,
+	qty text not null, rate text not null, amount text not null, primary key (parent, idx));
+create table accounts (name text primary key, currency text not null);
+create table payment_entries (
+	name text primary key, sales_order text not null, customer text not null, payment_type text not null,
+	status text not null, amount text not null, currency text not null, fee text not null, fee_tax text not null,
+	account text not null, mode_of_payment text not null, reference text not null, gateway text not null,
+	posting_date text not null, cleared_on text);
+create index payment_entries_order on payment_entries (sales_order);
+create table payment_references (
+	parent text, document text, amount text not null, primary key (parent, document));
+create index payment_references_document on payment_references (document);
+create table return_authorisations (
+	name text primary key, channel text not null, sales_order text not null, external_id text, number text,
+	status text not null, shop_status text, decision text, modified text not null);
+create table return_lines (
+	parent text, idx integer, line_id text not null, qty text not null, said text not null, inspected text not null,
+	primary key (parent, idx));
+create table return_receipts (
+	authorisation text, doctype text, document text, primary key (authorisation, document));
+create table stock_receipts (
+	name text, status text not null, line_id text, item_code text not null, qty text not null, warehouse text not null,
+	primary key (name, line_id));
 create table sync_log (
 	name text primary key, channel text not null, direction text not null, topic text not null,
 	state text not null, dedupe_key text not null unique, payload text not null, external_id text,

@@ -78,6 +78,14 @@ class DeliveryNotes(SalesOrders):
 	def note_rows(self, name: str) -> list[Row]:
 		return self._database.read("select * from delivery_note_items where parent = ? order by idx", name)
 
+	def returned_rows(self, note: str, drafts: bool = False) -> list[Row]:
+		"""What came back of a Delivery Note; with `drafts` also what is about to."""
+		return self._database.read(
+			"select item.* from return_note_items item join return_notes back on back.name = item.parent"
+			" where back.delivery_note = ? and (back.status = 'Submitted' or ?)",
+			*(note, drafts),
+		)
+
 	def fulfilments_of(self, note: str, cancelled: bool = False) -> list[Row]:
 		"""Records of what the shop calls a Delivery Note."""
 		return self._database.read(

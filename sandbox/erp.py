@@ -5,28 +5,34 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.clock import Now
 from commerce_bridge.bridge.errors import Misconfigured, Rejected
+from commerce_bridge.bridge.invoices import delivery_entry, invoice_entry
 from commerce_bridge.bridge.model import OrderChange, Parcel, Shipment, ShipmentLine
 from commerce_bridge.bridge.outbound import ORDER_CHANGE, SHIPMENT, document_entry, shipment_entry
-from commerce_bridge.bridge.plan import Record
 from commerce_bridge.bridge.protocols import Journal
 from sandbox.catalog import Catalog
-from sandbox.database import Database, Row, to_decimal, to_text, to_time
-from sandbox.deliveries import DeliveryNotes, as_json
+from sandbox.database import Database, Row, to_text, to_time
+from sandbox.deliveries import as_json
 from sandbox.drift import DriftReport
+from sandbox.invoice_events import InvoiceEvents
 from sandbox.parties import Parties
 from sandbox.personal_data import PersonalData
 from sandbox.products import Products
+from sandbox.records import Records
+from sandbox.return_authorisations import ReturnAuthorisations
 
 
-class SandboxErp(Parties, PersonalData, DeliveryNotes, Catalog, Products, DriftReport):
+class SandboxErp(
+	Records, Parties, PersonalData, ReturnAuthorisations, InvoiceEvents, Catalog, Products, DriftReport
+):
 	"""`Erp` on SQLite, and below it what a person does in the ERP."""
 
 	def __init__(self, database: Database, journal: Journal, now: Now):
@@ -56,33 +62,6 @@ class SandboxErp(Parties, PersonalData, DeliveryNotes, Catalog, Products, DriftR
 	def act_as(self, channel: Channel) -> AbstractContextManager[None]:
 		"""The embedded ERP has one user."""
 		return nullcontext()
-
-	# --- records
-
-	def get_record(self, channel: str, record_type: str, external_id: str) -> Record | None:
-		row = self._database.read_one(
-			"select * from records where channel = ? and record_type = ? and external_id = ?",
-			*(channel, record_type, external_id),
-		)
-		if row is None:
-			return None
-		typed = {
-			"source_time": to_time(row["source_time"]),
-			"cancelled": bool(row["cancelled"]),
-			"shop_total": to_decimal(row["shop_total"]),
-			"placed_on": date.fromisoformat(row["placed_on"]) if row["placed_on"] else None,
-		}
-		return Record(**dict(row) | typed)
-
-	def save_record(self, record: Record) -> None:
-		self._database.write(
-			"insert or replace into records values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			*(record.channel, record.record_type, record.external_id, record.doctype, record.document),
-			*(record.version, to_text(record.source_time), record.fingerprint, record.cancelled),
-			None if record.shop_total is None else str(record.shop_total),
-			record.currency,
-			record.placed_on and record.placed_on.isoformat(),
-		)
 
 	# --- rates
 
@@ -120,23 +99,35 @@ class SandboxErp(Parties, PersonalData, DeliveryNotes, Catalog, Products, DriftR
 			return None
 		cancelled = note["status"] == "Cancelled"
 		others = self.get_deliveries(note["sales_order"]).documents
+		lines = self._shipped_lines(name)
 		return Shipment(
 			id=note["name"],
 			order_id=note["external_id"],
 			order_number=note["external_number"],
-			lines=tuple(
-				ShipmentLine(order_line_id=row["line_id"], sku=row["item_code"], quantity=Decimal(row["qty"]))
-				for row in self.note_rows(name)
-				if row["line_id"]
-			),
+			lines=lines,
 			parcels=tuple(Parcel(**parcel) for parcel in json.loads(note["parcels"])),
-			status="delivered" if note["delivered_at"] else "shipped",
+			status=_shipped(note, lines),
 			shipped_at=to_time(note["posted_at"]),
 			delivered_at=to_time(note["delivered_at"]),
 			cancelled=cancelled,
 			complete=not cancelled and self._is_all_sent(note["sales_order"]),
 			external_ids=tuple(row["external_id"] for row in self.fulfilments_of(name, cancelled)),
 			taken_ids=tuple(taken for each in others if each.name != name for taken in each.fulfilments),
+		)
+
+	def _shipped_lines(self, note: str) -> tuple[ShipmentLine, ...]:
+		back: dict[str, Decimal] = {}
+		for row in self.returned_rows(note):
+			back[row["line_id"]] = back.get(row["line_id"], Decimal(0)) + Decimal(row["qty"])
+		return tuple(
+			ShipmentLine(
+				order_line_id=row["line_id"],
+				sku=row["item_code"],
+				quantity=Decimal(row["qty"]),
+				returned=back.get(row["line_id"], Decimal(0)),
+			)
+			for row in self.note_rows(note)
+			if row["line_id"]
 		)
 
 	def _is_all_sent(self, sales_order: str) -> bool:
@@ -183,17 +174,45 @@ class SandboxErp(Parties, PersonalData, DeliveryNotes, Catalog, Products, DriftR
 		:param quantities: by row of the order, from 1; all that is open where None
 		:return: the name of the Delivery Note
 		"""
+		parcel = Parcel(carrier=carrier, tracking_number=tracking_number, tracking_url=tracking_url)
 		with self._database.transaction():
-			order = self._order(sales_order)
-			if order["status"] != "Submitted":
-				raise Rejected(f"Sales Order {sales_order} is not submitted.")
-			parcel = Parcel(carrier=carrier, tracking_number=tracking_number, tracking_url=tracking_url)
-			name = self._insert_note(sales_order, "Submitted", [parcel] if parcel != Parcel() else [])
-			for row in self.order_rows(sales_order):
-				self._deliver(name, row, quantities)
-			self._tell_shipment(name)
-			self._order_changed(sales_order)
+			return self.deliver(sales_order, quantities, [parcel] if parcel != Parcel() else [])
+
+	def deliver(
+		self, sales_order: str, quantities: Mapping[int, Decimal] | None, parcels: Sequence[Parcel] = ()
+	) -> str:
+		"""The same as a part of the caller's transaction."""
+		self._refuse_delivery(sales_order)
+		name = self._insert_note(sales_order, "Submitted", parcels)
+		for row in self.order_rows(sales_order):
+			self._deliver(name, row, quantities)
+		self._delivered_now(sales_order, name)
 		return name
+
+	def _refuse_delivery(self, sales_order: str) -> None:
+		order = self._order(sales_order)
+		if order["status"] != "Submitted" or order["closed"]:
+			raise Rejected(f"Sales Order {sales_order} is not submitted, or closed.")
+
+	def _delivered_now(self, sales_order: str, note: str) -> None:
+		"""The storefront is told, and an invoice is due where the channel makes them of deliveries."""
+		self._tell_shipment(note)
+		self._order_changed(sales_order)
+		order = self._order(sales_order)
+		entry = delivery_entry(self._settings(order), order["external_id"], note, self._now().date())
+		self._journal.record([entry] if entry else [])
+
+	def _settings(self, order: Row) -> Channel:
+		row = self._database.read_one("select settings from channels where name = ?", order["channel"])
+		return Channel.model_validate_json(row["settings"])
+
+	def submit_invoice(self, name: str) -> None:
+		"""A person submits a draft of ours or of their own: refunds may have waited for it."""
+		with self._database.transaction():
+			order = self._order(self.submit_draft(name))
+			entry = invoice_entry(self._settings(order), order["external_id"], name)
+			self._journal.record([entry] if entry else [])
+			self._tell_invoice(name)
 
 	def draft_delivery(self, sales_order: str) -> str:
 		"""Prepares a Delivery Note for all that is open, and does not submit it."""
@@ -213,11 +232,11 @@ class SandboxErp(Parties, PersonalData, DeliveryNotes, Catalog, Products, DriftR
 			)
 			if note is None:
 				raise Rejected(f"Delivery Note {name} is no draft.")
+			self._refuse_delivery(note["sales_order"])
 			for row in self.note_rows(name):
 				self._move_delivered(note["sales_order"], row["order_idx"], row, Decimal(row["qty"]))
 			self._database.write("update delivery_notes set status = 'Submitted' where name = ?", name)
-			self._tell_shipment(name)
-			self._order_changed(note["sales_order"])
+			self._delivered_now(note["sales_order"], name)
 
 	def delete_delivery(self, name: str) -> None:
 		"""A person deletes a draft."""
@@ -246,11 +265,19 @@ class SandboxErp(Parties, PersonalData, DeliveryNotes, Catalog, Products, DriftR
 			)
 			if note is None:
 				raise Rejected(f"Delivery Note {name} is not submitted.")
+			self._refuse_taking_back(note)
 			for row in self._database.read("select * from delivery_note_items where parent = ?", name):
 				self._move_delivered(note["sales_order"], row["order_idx"], row, -Decimal(row["qty"]))
 			self._database.write("update delivery_notes set status = 'Cancelled' where name = ?", name)
 			self._tell_shipment(name)
 			self._order_changed(note["sales_order"])
+
+	def _refuse_taking_back(self, note: Row) -> None:
+		billed = self._billed_quantities(note["sales_order"], note["name"])
+		if billed or self.returned_rows(note["name"], drafts=True):
+			raise Rejected(f"Delivery Note {note['name']} is billed, or goods of it came back.")
+		if self._order(note["sales_order"])["closed"]:
+			raise Rejected(f"Sales Order {note['sales_order']} is closed.")
 
 	def cancel_by_hand(self, sales_order: str) -> None:
 		"""A person cancels a Sales Order in the ERP; told to the storefront where the channel wants that."""
@@ -264,7 +291,7 @@ class SandboxErp(Parties, PersonalData, DeliveryNotes, Catalog, Products, DriftR
 			if row["tell"]:
 				self._tell(channel, ORDER_CHANGE, "Sales Order", sales_order, "cancelled")
 
-	def _deliver(self, note: str, row: Row, quantities: dict[int, Decimal] | None) -> None:
+	def _deliver(self, note: str, row: Row, quantities: Mapping[int, Decimal] | None) -> None:
 		still_open = Decimal(row["qty"]) - Decimal(row["delivered_qty"])
 		quantity = still_open if quantities is None else quantities.get(row["idx"], Decimal(0))
 		if quantity > still_open:
@@ -308,3 +335,9 @@ class SandboxErp(Parties, PersonalData, DeliveryNotes, Catalog, Products, DriftR
 
 	def _tell(self, channel: str, topic: str, doctype: str, name: str, state: str) -> None:
 		self._journal.record([document_entry(channel, topic, doctype, name, state)])
+
+
+def _shipped(note: Row, lines: Sequence[ShipmentLine]) -> Literal["shipped", "delivered", "returned"]:
+	if lines and all(line.returned >= line.quantity for line in lines):
+		return "returned"
+	return "delivered" if note["delivered_at"] else "shipped"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 
 from pydantic import BaseModel
@@ -11,7 +12,7 @@ from commerce_bridge.bridge.clock import Now
 from commerce_bridge.bridge.model import Address, Customer, OrderStatus
 from commerce_bridge.bridge.outbound import CUSTOMER, ORDER_STATUS, told_entry
 from commerce_bridge.bridge.protocols import Journal
-from sandbox.database import Database, to_text, to_time
+from sandbox.database import Database, Row, to_text, to_time
 
 POLICIES = """select name, json_extract(settings, '$.events.order_status') as order_status,
 	json_extract(settings, '$.events.customers') as customers from channels order by name"""
@@ -30,14 +31,16 @@ class Events:
 		if row is None or (row["status"] == "Cancelled" and self._database.read_one(amended, sales_order)):
 			return None
 		own = channel in (None, row["channel"])
-		delivered = self._delivered(sales_order)
+		delivered, billed = self._delivered(sales_order), self._billed(sales_order)
 		return OrderStatus(
 			order_id=row["external_id"] if own else row["name"],
 			order_number=row["external_number"],
 			document=row["name"],
-			status=_status(row["status"], delivered),
+			status="Closed"
+			if row["closed"] and row["status"] == "Submitted"
+			else _status(row["status"], delivered, billed),
 			delivered=delivered,
-			billed=Decimal(0),
+			billed=billed,
 			updated_at=to_time(row["modified"]),
 		)
 
@@ -116,16 +119,36 @@ class Events:
 
 	def _delivered(self, sales_order: str) -> Decimal:
 		rows = self._database.read(
-			"select qty, delivered_qty from sales_order_items where parent = ?", sales_order
+			"select qty, delivered_qty as done, 1 as value from sales_order_items where parent = ?",
+			sales_order,
 		)
-		ordered = sum((Decimal(row["qty"]) for row in rows), Decimal(0))
-		gone = sum((min(Decimal(row["delivered_qty"]), Decimal(row["qty"])) for row in rows), Decimal(0))
-		percent = (gone * 100 / ordered).quantize(Decimal("0.01")) if ordered else Decimal(0)
-		return percent.normalize() + 0
+		return _percent(rows)
+
+	def _billed(self, sales_order: str) -> Decimal:
+		"""By value, as ERPNext counts it; what was credited stays billed."""
+		rows = self._database.read(
+			"""select line.qty, line.rate as value, coalesce(sum(cast(item.qty as real)), 0) as done
+			from sales_order_items line left join sales_invoice_items item on item.order_idx = line.idx
+				and item.parent in (select name from sales_invoices
+					where sales_order = line.parent and status = 'Submitted' and not is_return)
+			where line.parent = ? group by line.idx""",
+			sales_order,
+		)
+		return _percent(rows)
 
 
-def _status(kept: str, delivered: Decimal) -> str:
+def _percent(rows: Sequence[Row]) -> Decimal:
+	whole = sum((Decimal(row["qty"]) * Decimal(row["value"]) for row in rows), Decimal(0))
+	done = sum(
+		(min(Decimal(row["done"]), Decimal(row["qty"])) * Decimal(row["value"]) for row in rows), Decimal(0)
+	)
+	return ((done * 100 / whole).quantize(Decimal("0.01")) if whole else Decimal(0)).normalize() + 0
+
+
+def _status(kept: str, delivered: Decimal, billed: Decimal) -> str:
 	"""As ERPNext calls it."""
 	if kept != "Submitted":
 		return kept
-	return "To Bill" if delivered == 100 else "To Deliver and Bill"
+	if delivered == 100:
+		return "Completed" if billed == 100 else "To Bill"
+	return "To Deliver" if billed == 100 else "To Deliver and Bill"

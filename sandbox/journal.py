@@ -182,6 +182,25 @@ class SandboxJournal:
 				return True
 		return False
 
+	def latest(self, channel: str, topics: Sequence[str], external_id: str) -> tuple[str, str] | None:
+		row = self._database.read_one(
+			"select topic, payload from sync_log where external_id = ? and channel = ? and direction = 'Inbound'"
+			f" and state = 'Succeeded' and topic in ({marks(topics)})"
+			" order by coalesce(source_time, created) desc, rowid desc limit 1",
+			*(external_id, channel, *topics),
+		)
+		return (row["topic"], row["payload"]) if row and row["payload"] else None
+
+	def wake(self, channel: str, topics: Sequence[str], external_id: str, now: datetime) -> int:
+		return self._database.write(
+			"update sync_log set due = ?, to_count = 1,"
+			" attempt_count = iif(state = 'Failed', 0, attempt_count),"
+			" state = iif(state = 'Failed', 'Queued', state)"
+			" where external_id = ? and channel = ? and direction = 'Inbound'"
+			f" and topic in ({marks(topics)}) and error_class = 'Retryable' and state in ('Retrying', 'Failed')",
+			*(to_text(now), external_id, channel, *topics),
+		)
+
 	def is_open(self, channel: str, topic: str, external_id: str) -> bool:
 		return bool(
 			self._database.read_one(

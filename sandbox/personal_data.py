@@ -60,7 +60,7 @@ class PersonalData:
 				for order in self._rows("sales_orders", "name", person.orders)
 			],
 			"deliveries": self._rows("delivery_notes", "sales_order", person.orders),
-			"invoices": [],  # the embedded ERP has none
+			"invoices": self._rows("sales_invoices", "sales_order", person.orders),
 			"entries": self._entries(channel, person),
 		}
 		return json.dumps(known, ensure_ascii=False)

@@ -12,12 +12,18 @@ from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import Rejected
 from commerce_bridge.bridge.plan import Booked, Parties, Rounding, SalesOrderPlan, SalesOrderState
 from sandbox.arithmetic import Totals, calculate
+from sandbox.charges import Charges
 from sandbox.database import Database, Row
 from sandbox.events import Events
 from sandbox.stock import Stock
 
 SITE_PRECISION = 2  # of ERPNext's currency fields, whatever currency an order is in
 DECIMALS = {"JPY": 0, "KRW": 0, "KWD": 3, "BHD": 3}
+
+
+def precision_of(currency: str) -> int:
+	"""Decimals of amounts in a currency."""
+	return max(SITE_PRECISION, DECIMALS.get(currency, SITE_PRECISION))
 
 
 class SalesOrders(Stock, Events):
@@ -28,20 +34,27 @@ class SalesOrders(Stock, Events):
 		return Rounding()
 
 	def get_sales_order(self, name: str) -> SalesOrderState | None:
-		row = self._database.read_one("select status, plan from sales_orders where name = ?", name)
+		row = self._database.read_one("select status, customer, plan from sales_orders where name = ?", name)
 		if row is None:
 			return None
-		plan = json.loads(row["plan"])
-		notes = self._database.read(
-			"select name, status from delivery_notes where sales_order = ? order by name", name
-		)
+		plan = json.loads(row["plan"])  # empty once its buyer was erased
+		rest = {field.name: plan.get(field.name) for field in fields(Parties) if field.name != "customer"}
 		return SalesOrderState(
 			name,
 			row["status"],
-			Parties(**{field.name: plan[field.name] for field in fields(Parties)}),
-			delivered=tuple(note["name"] for note in notes if note["status"] == "Submitted"),
-			drafts=tuple(note["name"] for note in notes if note["status"] == "Draft"),
+			Parties(row["customer"], **rest),
+			delivered=self._made_from(name, "delivery_notes", "Submitted"),
+			billed=self._made_from(name, "sales_invoices", "Submitted", "and not is_return"),
+			drafts=self._made_from(name, "delivery_notes", "Draft")
+			+ self._made_from(name, "sales_invoices", "Draft"),
 		)
+
+	def _made_from(self, name: str, table: str, status: str, condition: str = "") -> tuple[str, ...]:
+		rows = self._database.read(
+			f"select name from {table} where sales_order = ? and status = ? {condition} order by name",
+			*(name, status),
+		)
+		return tuple(row["name"] for row in rows)
 
 	def create_sales_order(self, channel: Channel, plan: SalesOrderPlan) -> Booked:
 		return self._save(self._database.next_name(plan.naming_series or "SO-"), channel, plan)
@@ -61,12 +74,25 @@ class SalesOrders(Stock, Events):
 			raise Rejected(f"Sales Order {name} is not there to be cancelled.")
 		if state.delivered:
 			raise Rejected(f"Sales Order {name} is linked with Delivery Note {state.delivered[0]}.")
+		if state.billed:
+			raise Rejected(f"Sales Order {name} is linked with Sales Invoice {state.billed[0]}.")
+		if self._order(name)["closed"]:
+			raise Rejected(f"Sales Order {name} is closed: reopen it to cancel it.")
 		if state.status == "Draft":
 			self._delete(name)
 			return
 		self._reserve(name, Decimal(-1))
 		self._database.write("update sales_orders set status = 'Cancelled' where name = ?", name)
 		self._order_changed(name)
+
+	def close_sales_order(self, name: str) -> None:
+		order = self._order(name)
+		if order["status"] != "Submitted":
+			raise Rejected(f"Sales Order {name} is {order['status'].lower()}: it cannot be closed.")
+		if not order["closed"]:
+			self._reserve(name, Decimal(-1))
+			self._database.write("update sales_orders set closed = 1 where name = ?", name)
+			self._order_changed(name)
 
 	def unnamed_rows(self, sales_order: str) -> list[UnnamedRow]:
 		rows = self._database.read(
@@ -109,7 +135,7 @@ class SalesOrders(Stock, Events):
 	def _save(
 		self, name: str, channel: Channel, plan: SalesOrderPlan, amended_from: str | None = None
 	) -> Booked:
-		totals = calculate(plan.amounts, max(SITE_PRECISION, DECIMALS.get(plan.currency, SITE_PRECISION)))
+		totals = calculate(plan.amounts, precision_of(plan.currency))
 		self._database.insert(
 			"sales_orders",
 			name=name,
@@ -121,6 +147,8 @@ class SalesOrders(Stock, Events):
 			amended_from=amended_from,
 			plan=json.dumps(asdict(plan), default=str),
 			currency=plan.currency,
+			conversion_rate=str(plan.conversion_rate),
+			charges=Charges.of(plan.amounts, totals).as_json(),
 			net_total=str(totals.net_total),
 			total_taxes=str(totals.total_taxes),
 			grand_total=str(totals.grand_total),

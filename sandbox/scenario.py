@@ -7,7 +7,7 @@ import json
 import random
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,9 +19,19 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from commerce_bridge.bridge import feeds
-from commerce_bridge.bridge.channel import Channel, ShippingMap, StockPolicy, TaxMap
+from commerce_bridge.bridge.channel import (
+	Channel,
+	InvoicePolicy,
+	PaymentMap,
+	RefundPolicy,
+	ShippingMap,
+	StockPolicy,
+	TaxMap,
+)
+from commerce_bridge.bridge.plan import Books
 from commerce_bridge.connectors.http import GuardedTransport
 from sandbox.clock import FastClock
+from sandbox.database import Row
 from sandbox.demo_shops import SHOPS, DemoShop
 from sandbox.local_server import LocalServer
 from sandbox.server import WEBHOOK_PATH, ErpSite
@@ -29,7 +39,8 @@ from sandbox.worker import WorkerSettings
 from sandbox.world import Sandbox
 
 ORDERS, CLIENTS, TWICE, OUT_OF_ORDER, UNKNOWN, FORGED, SHIPPED = 200, 8, 20, 20, 10, 10, 40
-WORKERS, KILLS = 2, 2
+PAID_AT_ONCE, REFUNDED = 60, 60
+WORKERS, KILLS = 2, 3
 STOPS_PER_TICK = 10
 #: The demo's minute is the system's twenty: leases, retries and circuits keep their sizes.
 SPEED = 20.0
@@ -129,6 +140,8 @@ class Scenario:
 		self.notes: dict[str, str] = {}  # Delivery Note → tracking number
 		self.failures: list[tuple[str, str]] = []
 		self.late: list[Sent] = []
+		self.twice = 0  # events that were delivered twice
+		self.sold: dict[str, Decimal] = {}  # what orders cost before anything was given back
 
 	def __enter__(self) -> Scenario:
 		self._stack.callback(self.sandbox.database.close)
@@ -162,6 +175,9 @@ class Scenario:
 			shipping=(ShippingMap(method="*", item=SHIPPING_ITEM),),
 			fee_item=SHIPPING_ITEM,
 			stock=StockPolicy(first_push_confirmed=True),
+			invoices=InvoicePolicy(when="When Paid"),
+			payments=(PaymentMap(gateway="*", mode_of_payment="Card", account="Clearing"),),
+			refunds=RefundPolicy(adjustment_item=SHIPPING_ITEM, returns="Submitted"),
 			**self.shop.settings(WAREHOUSE),
 		)
 		self.sandbox.state.save(channel, self.shop.credentials())
@@ -185,7 +201,7 @@ class Scenario:
 		"""Each is repeated until it says that it is done."""
 		self._place_orders()
 		yield lambda: self._booked() >= ORDERS // 8
-		for _ in range(KILLS):
+		for _ in range(KILLS - 1):
 			yield self._kill_a_worker
 		yield lambda: self._booked() >= ORDERS // 4
 		self.shop.break_down(True)
@@ -200,6 +216,12 @@ class Scenario:
 		self._ship(SHIPPED - SHIPPED // 2)
 		yield self._quiet
 		self._fix_unknown_items()
+		yield self._quiet
+		self._pay()
+		yield self._quiet
+		self.sold = self.shop.totals()
+		self._give_back()
+		yield self._kill_a_worker
 		yield self._quiet
 
 	def deliver_waiting(self) -> None:
@@ -218,7 +240,10 @@ class Scenario:
 				self.late += [(event, False) for event in told]
 			else:
 				events += [(event, False) for event in told]
-		events += self.chance.sample(events, TWICE)
+			if number >= ORDERS - PAID_AT_ONCE:
+				events += [(event, False) for event in self.shop.pay(self.shop.order_id(told[0]))]
+		again = self.chance.sample(events, TWICE)
+		self.twice, events = len(again), events + again
 		events += [(self.shop.forge(ORDERS + number, SKUS), True) for number in range(FORGED)]
 		self.chance.shuffle(events)
 		self.clients.deliver(events)
@@ -283,11 +308,33 @@ class Scenario:
 	def _fix_unknown_items(self) -> None:
 		"""What a person does with the failed entries: makes the items, then Retry."""
 		failed = self.sandbox.journal.entries(state="Failed")
-		self.failures = sorted({(row["external_number"], row["message"]) for row in failed})
+		known = {row["external_id"]: row["external_number"] for row in failed if row["external_number"]}
+		self.failures = sorted({(known.get(row["external_id"], "?"), row["message"]) for row in failed})
 		for sku in NEW_SKUS:
 			self._stock(sku)
 		for row in failed:
 			self.sandbox.journal.requeue(row["name"])
+
+	def _pay(self) -> None:
+		"""Buyers pay; the shop tells of some of it twice."""
+		events: list[Sent] = [
+			(event, False) for key in sorted(self.shop.totals()) for event in self.shop.pay(key)
+		]
+		self.twice += self._deliver_some_twice(events)
+
+	def _give_back(self) -> None:
+		"""Of some orders a part is given back; sent or not, they are billed."""
+		keys = sorted(self.sold)[:REFUNDED]
+		events: list[Sent] = [(event, False) for key in keys for event in self.shop.give_back(key)]
+		self.twice += self._deliver_some_twice(events)
+
+	def _deliver_some_twice(self, events: list[Sent]) -> int:
+		"""In any order; how many."""
+		again = self.chance.sample(events, min(TWICE, len(events)))
+		events += again
+		self.chance.shuffle(events)
+		self.clients.deliver(events)
+		return len(again)
 
 	# --- what came of it
 
@@ -297,8 +344,13 @@ class Scenario:
 			Tally("orders in the ERP", self._booked(), ORDERS),
 			Tally("workers killed", len(self.killed), KILLS),
 			Tally("refused in the outage", self.shop.requests_refused, self.shop.requests_refused),
+			Tally("orders billed", self._invoices(), ORDERS),
 			Tally("shipments in the shop", len(self.shop.tracking_numbers()), SHIPPED),
 		]
+
+	def _invoices(self) -> int:
+		row = self.sandbox.database.read_one("select count(*) as n from sales_invoices where not is_return")
+		return row["n"]
 
 	def findings(self) -> list[Finding]:
 		return [*self._planned_faults(), *self._equalities()]
@@ -307,7 +359,7 @@ class Scenario:
 		recovered = [held for held in self.killed if all(map(self._was_recovered, held.items()))]
 		reasons = sum(any(sku in reason for sku in NEW_SKUS) for _, reason in self.failures)
 		return [
-			Finding("deliveries repeated, recognised", TWICE, self.clients.duplicates),
+			Finding("deliveries repeated, recognised", self.twice, self.clients.duplicates),
 			Finding("deliveries out of order", OUT_OF_ORDER, self._delivered_late()),
 			Finding("forged webhooks refused", FORGED, self.sandbox.state.rejected(CHANNEL)),
 			Finding(
@@ -343,7 +395,7 @@ class Scenario:
 		by_order: dict[str, list[Decimal]] = {}
 		for row in live:
 			by_order.setdefault(row["external_id"], []).append(Decimal(row["grand_total"]))
-		wanted = {key: [total] for key, total in self.shop.totals().items()}
+		wanted = {key: [total] for key, total in self.sold.items()}
 		same = sum(by_order.get(key) == totals for key, totals in wanted.items())
 		shown = self.shop.stock()
 		offered = {sku: self.sandbox.erp.available(sku, [WAREHOUSE]) for sku in shown}
@@ -365,8 +417,60 @@ class Scenario:
 				(len(tracked), tracked == sorted(self.notes.values())),
 			),
 			Finding("orders from forged webhooks", 0, len(by_order.keys() - wanted.keys())),
+			*self._books(live),
 			Finding("entries not finished", [], unfinished),
 		]
+
+	def _books(self, live: Sequence[Row]) -> list[Finding]:
+		"""Money, invoices and credit notes, order by order."""
+		kept = {row["external_id"]: self.sandbox.erp.get_books(row["name"]) for row in live}
+		money = self.shop.money()
+		paid = {key: books.paid for key, books in kept.items()}
+		back = {key: books.paid_back for key, books in kept.items()}
+		due = {key: total - money[key].given_back for key, total in self.sold.items()}
+		return [
+			Finding(
+				"paid in the shop, in the ERP",
+				_total(each.paid for each in money.values()),
+				_total(paid.values()),
+			),
+			Finding(
+				"given back in the shop, in the ERP",
+				_total(each.given_back for each in money.values()),
+				_total(back.values()),
+			),
+			Finding(
+				"orders whose money differs",
+				[],
+				[key for key, each in sorted(money.items()) if each != (paid.get(key), back.get(key))],
+			),
+			Finding(
+				"orders not billed to the cent",
+				[],
+				[key for key, total in sorted(due.items()) if key not in kept or _billed(kept[key]) != total],
+			),
+			Finding(
+				"invoices and credit notes, with something open",
+				(ORDERS, REFUNDED, 0),
+				(
+					_count(kept.values(), is_return=False),
+					_count(kept.values(), is_return=True),
+					sum(bool(each.open) for books in kept.values() for each in books.invoices),
+				),
+			),
+		]
+
+
+def _billed(books: Books) -> Decimal:
+	return _total(-each.total if each.is_return else each.total for each in books.invoices if each.submitted)
+
+
+def _count(books: Iterable[Books], is_return: bool) -> int:
+	return sum(each.is_return == is_return for kept in books for each in kept.invoices)
+
+
+def _total(amounts: Iterable[Decimal]) -> Decimal:
+	return sum(amounts, Decimal(0))
 
 
 def _sum(totals: Mapping[str, list[Decimal]]) -> Decimal:

@@ -252,11 +252,23 @@ class Stage:
 				(row["record_type"], row["external_id"], row["version"] or 0, row["cancelled"])
 				for row in read("select * from records")
 			),
-			"bins": {row["item_code"]: tuple(row)[2:] for row in read("select * from bins")},
+			"bins": {tuple(row)[:2]: tuple(row)[2:] for row in read("select * from bins")},
 			"pushed": {
 				(row["sku"], row["stock_error"]): row["last_pushed"]
 				for row in read("select * from listings left join listing_levels on listing = listings.name")
 			},
+			"invoices": sorted(self._invoice_content(row) for row in read("select * from sales_invoices")),
+			"payments": sorted(
+				(row["payment_type"], row["status"], row["amount"], str(self.sandbox.erp.unallocated(row)))
+				for row in read("select * from payment_entries")
+			),
+			"returns": sorted(
+				tuple(row)
+				for row in read(
+					"select status, item_code, qty, warehouse from return_notes join return_note_items on parent = name"
+				)
+			),
+			**self._after_the_order(),
 			"deliveries": sorted(row["status"] for row in read("select status from delivery_notes")),
 			"log": sorted(
 				(row["topic"], row["external_id"] or "", row["state"])
@@ -289,11 +301,37 @@ class Stage:
 			"shop changes": sorted({_text(change) for change in self.shop.changes}),
 		}
 
+	def _after_the_order(self) -> dict[str, Any]:
+		"""Returns, and what the shop was told or asked."""
+		rows = self.sandbox.database.read(
+			"select * from return_authorisations back join return_lines on parent = back.name"
+		)
+		kept = ("status", "shop_status", "line_id", "qty", "inspected")
+		return {
+			"authorisations": sorted(tuple(row[column] or "" for column in kept) for row in rows),
+			"shop after the order": {
+				"requests": len(self.shop.requests),
+				"invoices": len(self.shop.invoices),
+				"returns": sorted(row["status"] for row in self.shop.returns.values()),
+			},
+		}
+
 	def _order_content(self, row: Any) -> tuple[str, ...]:
 		rows = self.sandbox.erp.order_rows(row["name"])
 		kept = ("line_id", "item_code", "qty", "rate", "amount", "warehouse", "delivered_qty")
 		lines = [[line[column] for column in kept] for line in rows]
 		return (row["external_id"], row["status"], row["grand_total"], row["total_taxes"], _text(lines))
+
+	def _invoice_content(self, row: Any) -> tuple[str, ...]:
+		rows = [
+			line
+			for line in self.sandbox.erp.invoice_rows(row["sales_order"])
+			if line["parent"] == row["name"]
+		]
+		lines = [[line[column] for column in ("line_id", "item_code", "qty", "rate")] for line in rows]
+		kept = ("status", "is_return", "grand_total", "total_taxes")
+		still_open = str(self.sandbox.erp.open_of(row))
+		return (*(str(row[column]) for column in kept), still_open, _text(lines))
 
 
 def _text(value: Any) -> str:

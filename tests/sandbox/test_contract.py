@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from commerce_bridge.bridge.channel import Channel, Credentials, ShippingMap, StockPolicy, TaxMap
 from commerce_bridge.bridge.errors import Conflict, Rejected
 from commerce_bridge.bridge.model import Parcel
-from commerce_bridge.tests import contract, fulfilment_cells, order_cells, unbooked_cells
+from commerce_bridge.tests import contract, fulfilment_cells, money_contract, order_cells, unbooked_cells
 from sandbox.world import Sandbox
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=timezone.utc)
@@ -22,13 +23,21 @@ TICK = timedelta(milliseconds=1)
 class SandboxFixture:
 	tax_account = "Tax"
 	refusal = Rejected
-	standing = ("partly delivered", "delivered", "draft delivery")
+	standing = ("partly delivered", "delivered", "billed", "draft delivery", "draft invoice")
+	clearing_account = "Stripe Clearing"
+	foreign_account = "Zloty Clearing"
+	fee_account = "Fees"
+	fee_tax_account = "Input Tax"
+	mode_of_payment = "Stripe"
+	examples = 60
 
 	def __init__(self, path: Path):
 		self._time = START
 		self.sandbox = Sandbox.create(path, self.now, durable=False)
 		self.erp, self.journal, self.state = self.sandbox.erp, self.sandbox.journal, self.sandbox.state
 		self.make_item("CB-SHIPPING", is_stock_item=False)
+		self.erp.make_account(self.clearing_account, "EUR")
+		self.erp.make_account(self.foreign_account, "PLN")
 
 	def now(self) -> datetime:
 		self._time += TICK
@@ -75,6 +84,26 @@ class SandboxFixture:
 		self.erp.track_delivery(delivery_note, parcels, delivered)
 
 	second_warehouse = "Second"
+
+	def deliver(self, sales_order: str, quantities: Mapping[str, Decimal]) -> str:
+		rows = self.erp.order_rows(sales_order)
+		return self.erp.make_delivery(
+			sales_order,
+			{row["idx"]: quantities[row["line_id"]] for row in rows if row["line_id"] in quantities},
+		)
+
+	def submit_return(self, name: str) -> None:
+		self.erp.submit_return(name)
+
+	def allocated(self, payment: str) -> Decimal:
+		rows = self.sandbox.database.read("select amount from payment_references where parent = ?", payment)
+		return sum((Decimal(row["amount"]) for row in rows), Decimal(0))
+
+	def clear_payment(self, payment: str) -> None:
+		self.erp.clear_payment(payment, self.now().date().isoformat())
+
+	def draft_invoice(self, sales_order: str) -> str:
+		return self.erp.draft_invoice(sales_order)
 
 	def draft_delivery(self, sales_order: str) -> str:
 		return self.erp.draft_delivery(sales_order)
@@ -156,6 +185,11 @@ class SandboxFixture:
 			return self.erp.make_delivery(sales_order, {1: Decimal(1)})
 		if what == "draft delivery":
 			return self.draft_delivery(sales_order)
+		if what in ("billed", "draft invoice"):
+			name = self.draft_invoice(sales_order)
+			if what == "billed":
+				self.erp.submit_invoice(name)
+			return name
 		return self.make_delivery(sales_order, "DHL", "1")
 
 	def cancel_by_hand(self, sales_order: str) -> None:
@@ -208,6 +242,30 @@ class TestPersonalData(OnSandbox, contract.PersonalDataContract):
 
 
 class TestSales(OnSandbox, contract.SalesContract):
+	__test__ = True
+
+
+class TestInvoices(OnSandbox, money_contract.InvoiceContract):
+	__test__ = True
+
+
+class TestPayments(OnSandbox, money_contract.PaymentContract):
+	__test__ = True
+
+
+class TestCreditNotes(OnSandbox, money_contract.CreditNoteContract):
+	__test__ = True
+
+
+class TestReturns(OnSandbox, money_contract.ReturnContract):
+	__test__ = True
+
+
+class TestClosing(OnSandbox, money_contract.CloseContract):
+	__test__ = True
+
+
+class TestRecords(OnSandbox, money_contract.RecordsContract):
 	__test__ = True
 
 

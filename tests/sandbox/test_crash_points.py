@@ -25,7 +25,10 @@ from commerce_bridge.bridge.protocols import Entry
 from commerce_bridge.bridge.worker import work_on
 from commerce_bridge.bridge.world import World
 from tests.sandbox.careful_shop import Screens
+from tests.sandbox.flow import Flow
+from tests.sandbox.money_flows import MONEY_ENDS, MONEY_FLOWS
 from tests.sandbox.stage import CHANNEL, LEASE, SKUS, START, WAREHOUSE, Stage
+from tests.sandbox.told_flows import TOLD_ENDS, TOLD_FLOWS, end_of
 
 
 class Killed(BaseException):
@@ -117,22 +120,6 @@ class Watched:
 
 
 # --- the flows -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Flow:
-	"""`before` is done undisturbed; what is due then is done under fire; `heal` mends the world afterwards.
-
-	`start` is what a person or the clock begins, under fire too; where it was cut off, it is begun again.
-	While a dead worker's entry waits for its lease to end, a later one may overtake it: `overtaken` is the same
-	situation with the events that way round, and where it ends is as right.
-	"""
-
-	name: str
-	before: Callable[[Stage], None]
-	heal: Callable[[Stage], None] = lambda stage: None
-	start: Callable[[Stage, World], None] = lambda stage, world: None
-	overtaken: Callable[[Stage], None] | None = None
 
 
 def _booked(stage: Stage, **quantities: int) -> None:
@@ -436,6 +423,8 @@ FLOWS = (
 	Flow("too large", too_large),
 	Flow("outage", outage, end_of_outage),
 	Flow("unknown item", unknown_item, make_item_and_retry),
+	*MONEY_FLOWS,
+	*TOLD_FLOWS,
 )
 
 
@@ -478,6 +467,22 @@ def test_goods_that_are_sent_leave_once(name: str) -> None:
 	assert (end["deliveries"], len(sent)) == SENT[name]
 	records = [record for record in end["records"] if record[0] == "Fulfilment"]
 	assert {(record[1], bool(record[3])) for record in records} == set(sent)
+
+
+@pytest.mark.parametrize("name", MONEY_ENDS)
+def test_the_books_say_what_the_flow_is_for(name: str) -> None:
+	[flow] = [flow for flow in FLOWS if flow.name == name]
+	end = undisturbed(flow)[0]
+	invoices = [("credit note" if row[1] == "1" else "invoice", row[2], row[4]) for row in end["invoices"]]
+	payments = [(kind, amount) for kind, status, amount, _free in end["payments"] if status == "Submitted"]
+	returns = [(item, quantity) for _status, item, quantity, _warehouse in end["returns"]]
+	assert (invoices, payments, returns) == MONEY_ENDS[name]
+
+
+@pytest.mark.parametrize("name", TOLD_ENDS)
+def test_the_shop_is_told_and_asked_once(name: str) -> None:
+	[flow] = [flow for flow in FLOWS if flow.name == name]
+	assert end_of(undisturbed(flow)[0]) == TOLD_ENDS[name]
 
 
 @pytest.mark.parametrize("name", CATALOG_SHOWN)
@@ -692,5 +697,14 @@ def test_the_flows_pass_every_kind_of_call() -> None:
 		*("erp.listing_prices", "erp.listing_contents", "erp.save_pushed_prices"),
 		*("erp.save_pushed_listings", "erp.save_not_listed"),
 		*("connector.push_prices", "connector.push_listings"),
+		*(
+			"erp.records_of",
+			"erp.get_books",
+			"erp.create_payment",
+			"erp.cancel_payment",
+			"erp.create_invoice",
+		),
+		*("erp.create_credit_note", "erp.close_sales_order", "journal.latest", "journal.wake"),
+		*("erp.create_returns", "erp.save_return", "erp.receive_return"),
 		*("connector.push_stock", "connector.push_shipment", "connector.push_order_change"),
 	}

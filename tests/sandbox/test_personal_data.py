@@ -6,12 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from commerce_bridge.bridge.model import DataRequest, Event, EventData, Redaction
 from commerce_bridge.bridge.protocols import NewEntry
+from tests.sandbox.money_flows import keeps_books
 from tests.sandbox.stage import CHANNEL, Stage
 
 WORDS = ("grace@privacy.example", "+491512345678", "Quimby", "Larkspur Lane")
@@ -86,3 +88,29 @@ def test_everything_of_a_shop(stage: Stage) -> None:
 	bought(stage, 2, PERSON | {"id": "c-8", "email": "alan@privacy.example"}, ADDRESS)
 	assert asked(stage, "shop/redact", Redaction(everything=True))["state"] == "Succeeded"
 	assert not any(tables_with(stage, word) for word in (*WORDS, "alan@privacy.example"))
+
+
+def test_the_money_of_an_erased_buyers_order_is_still_booked(stage: Stage) -> None:
+	keeps_books(stage, "When Paid")
+	bought(stage, 1, PERSON, ADDRESS)
+	asked(stage, "customers/redact", REDACTION)
+	total = Decimal(stage.shop.orders["9001"]["totals"]["grand_total"])
+	stage.events.append(stage.shop.pay("9001", total, stage.now()))
+	stage.settle()
+	[invoice] = stage.sandbox.erp.get_books(stage.sales_order(1)).invoices
+	assert (invoice.total, invoice.open) == (total, 0)
+	assert not any(tables_with(stage, word) for word in WORDS)
+
+
+def test_a_persons_invoices_are_among_what_is_known(stage: Stage) -> None:
+	keeps_books(stage, "When Paid")
+	bought(stage, 1, PERSON, ADDRESS)
+	bought(stage, 2, PERSON | {"id": "c-8", "email": "alan@privacy.example", "phone": None}, ADDRESS)
+	for number in ("9001", "9002"):
+		total = Decimal(stage.shop.orders[number]["totals"]["grand_total"])
+		stage.events.append(stage.shop.pay(number, total, stage.now()))
+	stage.settle()
+	erp = stage.sandbox.erp
+	known = json.loads(erp.personal_data(stage.channel, DataRequest(customer_id="c-7", email=WORDS[0])))
+	expected = [invoice.name for invoice in erp.get_books(stage.sales_order(1)).invoices]
+	assert [row["name"] for row in known["invoices"]] == expected

@@ -47,6 +47,7 @@ class Told:
 	answer: EventData | None = None
 	reason: str | None = None
 	order_topics = frozenset({"told"})
+	fact_topics: frozenset[str] = frozenset()
 	calls: list[str] = field(default_factory=list)
 
 	def parse(self, topic: str, payload: str) -> Event:
