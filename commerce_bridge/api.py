@@ -27,8 +27,11 @@ from commerce_bridge.erpnext import (
 	failures,
 	inbox,
 	operations,
+	payout,
+	payout_matching,
 	pull,
 	resync,
+	return_authorisation,
 	unmapped_sku,
 )
 from commerce_bridge.erpnext import document_entries as document_entries_of
@@ -196,6 +199,58 @@ def document_entries(doctype: str = "", name: str = "") -> list[dict[str, Any]]:
 
 
 @frappe.whitelist(methods=["POST"])
+def approve_return(name: str) -> None:
+	"""The buyer may send the goods of a Return Authorisation."""
+	require("approve_return")
+	return_authorisation.decide(name, "approved")
+
+
+@frappe.whitelist(methods=["POST"])
+def decline_return(name: str, reason: str) -> None:
+	"""The buyer is told why."""
+	require("decline_return")
+	if not reason.strip():
+		frappe.throw(_("Say why"))
+	return_authorisation.decide(name, "declined", reason)
+
+
+@frappe.whitelist(methods=["POST"])
+def cancel_return(name: str, reason: str = "") -> None:
+	"""Nothing comes back after all."""
+	require("cancel_return")
+	return_authorisation.decide(name, "cancelled", reason)
+
+
+@frappe.whitelist(methods=["POST"])
+def close_return(name: str) -> None:
+	"""Nothing more comes back, and what did was inspected."""
+	require("close_return")
+	return_authorisation.decide(name, "closed")
+
+
+@frappe.whitelist(methods=["GET"])
+def returnable(name: str = "") -> list[dict[str, Any]]:
+	"""What of a Return Authorisation may still be received, and which units were delivered."""
+	require("returnable")
+	return return_authorisation.returnable(name)
+
+
+@frappe.whitelist(methods=["POST"])
+def receive_return(name: str, lines: list[dict[str, Any]] | str = "[]") -> list[tuple[str, str]]:
+	"""Takes goods back: `row`, `quantity`, `serials` and `warehouse` of each line; returns the documents."""
+	require("receive_return")
+	return _told(return_authorisation.receive, name, _rows(lines))
+
+
+@frappe.whitelist(methods=["POST"])
+def inspect_return(name: str, lines: list[dict[str, Any]] | str = "[]") -> None:
+	"""Keeps what was found of goods that came back: `row`, `inspection_result`, `condition_found`, `grade_found` and
+	`disposition` of each line."""
+	require("inspect_return")
+	return_authorisation.inspect(name, _rows(lines))
+
+
+@frappe.whitelist(methods=["POST"])
 def accept_difference(name: str, difference: str, reason: str) -> None:
 	"""A Manager accepts exactly this difference of totals."""
 	[entry] = _entries("accept_difference", [name])
@@ -224,11 +279,19 @@ def test_connection(channel: str) -> list[dict[str, Any]]:
 
 @frappe.whitelist(methods=["GET"])
 def suggestions(channel: str = "") -> dict[str, Any] | None:
-	"""Taxes, shipping methods and locations of the shop that the channel's tables have no row for; None where the
-	platform cannot be asked."""
+	"""Taxes, shipping methods, locations and payment gateways of the shop that the channel's tables have no row for;
+	None where nothing is known of them."""
 	_channel("suggestions", channel)
 	found = _told(operations.suggestions, channel)
 	return None if found is None else _as_json(found)
+
+
+@frappe.whitelist(methods=["GET"])
+def usual_gateways(channel: str = "") -> list[dict[str, Any]]:
+	"""Rows for the payment map: gateways many shops have that the channel has no row for; `title` is what people call
+	each."""
+	_channel("usual_gateways", channel)
+	return _told(operations.usual_gateways, channel)
 
 
 def _as_json(found: Suggestions) -> dict[str, Any]:
@@ -384,6 +447,60 @@ def create_unmapped(
 
 
 @frappe.whitelist(methods=["GET", "POST"])
+def payout_reports() -> list[dict[str, str]]:
+	"""Reports of gateways that can be imported."""
+	require("payout_reports")
+	return payout.reports()
+
+
+@frappe.whitelist(methods=["POST"])
+def import_payouts(
+	channel: str = "", preset: str = "", file_url: str = "", gateway: str = ""
+) -> dict[str, Any]:
+	"""Draft payouts of a gateway's report that was uploaded; all of them or none.
+
+	:param preset: key of one of `payout_reports`
+	:param gateway: what the channel calls it; empty: the preset's
+	"""
+	_payouts_of("import_payouts", channel)
+	return asdict(_told(payout.import_file, channel, preset, gateway, payout.uploaded(file_url)))
+
+
+@frappe.whitelist(methods=["POST"])
+def fetch_payouts(channel: str = "") -> None:
+	"""Reads the payouts of the platform's own payments in the background."""
+	_payouts_of("fetch_payouts", channel)
+	payout.enqueue_fetch(channel)
+
+
+@frappe.whitelist(methods=["POST"])
+def find_payout_matches(name: str = "") -> int:
+	"""Looks for the documents of a draft's unmatched rows again; returns how many are left."""
+	require("find_payout_matches")
+	doc = frappe.get_doc("Payout", name)
+	doc.check_permission("write")
+	return payout.find_matches(doc)
+
+
+@frappe.whitelist(methods=["POST"])
+def payout_candidates(name: str = "", row: str = "") -> list[dict[str, Any]]:
+	"""Documents that may have booked a row of a payout, the likeliest first."""
+	require("payout_candidates")
+	doc = frappe.get_doc("Payout", name)
+	doc.check_permission("write")
+	for doctype in payout_matching.DOCTYPES:
+		frappe.has_permission(doctype, "read", throw=True)
+	return payout.candidates(doc, row)
+
+
+def _payouts_of(method: str, channel: str) -> None:
+	"""Raises `PermissionError` unless the caller may make payouts of this channel."""
+	require(method)
+	frappe.has_permission("Payout", "create", throw=True)
+	frappe.get_doc("Channel Settings", channel).check_permission("select")
+
+
+@frappe.whitelist(methods=["GET", "POST"])
 def events_by_state(filters: dict[str, Any] | str | None = None) -> dict[str, Any]:
 	"""Chart of the workspace: events of each day, by their state.
 
@@ -475,6 +592,13 @@ def _entries(method: str, names: list[str] | str) -> list[str]:
 def _list(values: list[str] | str | None) -> list[str]:
 	parsed = frappe.parse_json(values) if values else []
 	return [str(value) for value in (parsed if isinstance(parsed, list) else [parsed])]
+
+
+def _rows(values: list[dict[str, Any]] | str) -> list[dict[str, Any]]:
+	parsed = frappe.parse_json(values) if values else []
+	if not isinstance(parsed, list) or not all(isinstance(row, dict) for row in parsed):
+		frappe.throw(_("A list of rows is expected"))
+	return parsed
 
 
 def _told(work: Any, *arguments: Any) -> Any:

@@ -341,7 +341,111 @@ SHIPPED = [
 	},
 ]
 
-# Of the item rows of the same three.
+# Of Sales Invoice alone. Not copied: what a person makes of it is a person's.
+MADE = [
+	{
+		"fieldname": "cb_made",
+		"fieldtype": "Check",
+		"label": "Made by the Channel",
+		"insert_after": "cb_parcels",
+		"read_only": 1,
+		"no_copy": 1,
+		"print_hide": 1,
+		"description": "Made by the channel's policy; a credit note with the amounts that the shop gave back.",
+	},
+]
+
+# Of Payment Entry. What reaches the account is less by the gateway's fees, and may be in another currency.
+PAYMENT = [
+	{
+		"fieldname": "cb_section",
+		"fieldtype": "Section Break",
+		"label": "Storefront",
+		"insert_after": "title",
+		"collapsible": 1,
+		"collapsible_depends_on": "cb_channel",
+		"depends_on": "cb_channel",
+	},
+	{
+		"fieldname": "cb_channel",
+		"fieldtype": "Link",
+		"label": "Channel",
+		"options": "Channel Settings",
+		"insert_after": "cb_section",
+		"read_only": 1,
+		"no_copy": 1,
+		"print_hide": 1,
+		"in_standard_filter": 1,
+	},
+	{
+		"fieldname": "cb_external_number",
+		"fieldtype": "Data",
+		"label": "Storefront Order Number",
+		"insert_after": "cb_channel",
+		"read_only": 1,
+		"no_copy": 1,
+		"in_global_search": 1,
+		"in_standard_filter": 1,
+		"description": "The number the buyer knows.",
+	},
+	{
+		"fieldname": "cb_external_id",
+		"fieldtype": "Data",
+		"label": "Storefront Order ID",
+		"insert_after": "cb_external_number",
+		"read_only": 1,
+		"no_copy": 1,
+		"print_hide": 1,
+		"search_index": 1,
+	},
+	{"fieldname": "cb_column", "fieldtype": "Column Break", "insert_after": "cb_external_id"},
+	{
+		"fieldname": "cb_gateway",
+		"fieldtype": "Data",
+		"label": "Gateway",
+		"insert_after": "cb_column",
+		"read_only": 1,
+		"no_copy": 1,
+	},
+	{
+		"fieldname": "cb_amount",
+		"fieldtype": "Currency",
+		"label": "Amount in the Shop",
+		"options": "cb_currency",
+		"insert_after": "cb_gateway",
+		"read_only": 1,
+		"no_copy": 1,
+		"description": "What the buyer paid or got back, fees included.",
+	},
+	{
+		"fieldname": "cb_currency",
+		"fieldtype": "Link",
+		"label": "Currency of the Shop",
+		"options": "Currency",
+		"insert_after": "cb_amount",
+		"read_only": 1,
+		"no_copy": 1,
+	},
+]
+
+
+def of_return(insert_after: str) -> dict[str, Any]:
+	"""Of the documents by which goods of a return came back."""
+	return {
+		"fieldname": "cb_return_authorisation",
+		"fieldtype": "Link",
+		"label": "Return Authorisation",
+		"options": "Return Authorisation",
+		"insert_after": insert_after,
+		"read_only": 1,
+		"no_copy": 1,
+		"print_hide": 1,
+		"search_index": 1,
+		"depends_on": "cb_return_authorisation",
+	}
+
+
+# Of the item rows of Sales Order, Delivery Note and Sales Invoice.
 ORDER_ROW = [
 	{
 		"fieldname": "cb_line_id",
@@ -391,8 +495,11 @@ CUSTOM_FIELDS: dict[str, list[dict[str, Any]]] = {
 	"Item": ITEM,
 	"Warehouse": WAREHOUSE,
 	"Sales Order": order_fields("more_info"),
-	"Delivery Note": [*order_fields("more_info_tab"), *SHIPPED],
-	"Sales Invoice": [*order_fields("more_info_tab"), *SHIPPED],
+	"Delivery Note": [*order_fields("more_info_tab"), *SHIPPED, of_return("cb_parcels")],
+	"Stock Entry": [of_return("remarks")],
+	"Stock Entry Detail": ORDER_ROW[:1],
+	"Sales Invoice": [*order_fields("more_info_tab"), *SHIPPED, *MADE],
+	"Payment Entry": PAYMENT,
 	"Sales Order Item": ORDER_ROW,
 	"Delivery Note Item": ORDER_ROW,
 	"Sales Invoice Item": ORDER_ROW,

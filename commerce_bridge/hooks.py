@@ -32,6 +32,7 @@ _ORDER = "commerce_bridge.erpnext.sales_order"
 _STATUS = "commerce_bridge.erpnext.order_status"
 _CUSTOMER = "commerce_bridge.erpnext.customer"
 _DELIVERY = "commerce_bridge.erpnext.delivery_note"
+_BILLING = "commerce_bridge.erpnext.sales_invoice"
 _UNITS = "commerce_bridge.erpnext.allocation"
 _UNIT_DELIVERY = "commerce_bridge.erpnext.unit_delivery"
 _SERIAL_NO = "commerce_bridge.erpnext.serial_no"
@@ -40,6 +41,8 @@ _CATALOG = "commerce_bridge.erpnext.catalog"
 _PRICE = "commerce_bridge.erpnext.item_price"
 _SETTINGS = "commerce_bridge.erpnext.channel_settings.on_change"
 _TAXES = "commerce_bridge.erpnext.sales_taxes_and_charges"
+_RECEIPT = "commerce_bridge.erpnext.return_receipt.on_moved"
+_INVOICE = "commerce_bridge.erpnext.invoice_events"
 _RECORD_GONE = "commerce_bridge.erpnext.channel_record.on_trash"
 # `db_set`, by which ERPNext closes, stops and re-opens documents, raises on_change alone.
 _SUBMITTED = ("on_submit", "on_cancel", "on_change")
@@ -110,11 +113,12 @@ doc_events = {
 		"on_update_after_submit": [f"{_ORDER}.on_update_after_submit", f"{_UNITS}.on_update_after_submit"],
 		"on_trash": [f"{_STOCK}.note_order", f"{_UNITS}.release"],
 	},
+	"Stock Entry": {"on_submit": _RECEIPT, "on_cancel": _RECEIPT},
 	"Delivery Note": {
 		**_SHARES,
 		"on_trash": _RECORD_GONE,
-		"on_submit": [f"{_DELIVERY}.on_submit", f"{_UNIT_DELIVERY}.on_submit"],
-		"on_cancel": [f"{_DELIVERY}.on_cancel", f"{_UNIT_DELIVERY}.on_cancel"],
+		"on_submit": [f"{_DELIVERY}.on_submit", f"{_UNIT_DELIVERY}.on_submit", _RECEIPT],
+		"on_cancel": [f"{_DELIVERY}.on_cancel", f"{_UNIT_DELIVERY}.on_cancel", _RECEIPT],
 		"onload": f"{_DELIVERY}.onload",
 		"before_submit": f"{_DELIVERY}.stamp_delivered",
 		"before_update_after_submit": f"{_DELIVERY}.stamp_delivered",
@@ -122,14 +126,21 @@ doc_events = {
 	},
 	"Sales Invoice": {
 		**_SHARES,
+		"after_mapping": [*_SHARES["after_mapping"], f"{_BILLING}.after_mapping"],
 		"on_trash": _RECORD_GONE,
 		"onload": f"{_DELIVERY}.onload",
 		"before_submit": f"{_DELIVERY}.stamp_delivered",
 		"before_update_after_submit": f"{_DELIVERY}.stamp_delivered",
-		"on_submit": [f"{_DELIVERY}.on_submit", f"{_UNIT_DELIVERY}.on_submit"],
-		"on_cancel": [f"{_DELIVERY}.on_cancel", f"{_UNIT_DELIVERY}.on_cancel"],
+		"on_submit": [
+			f"{_DELIVERY}.on_submit",
+			f"{_UNIT_DELIVERY}.on_submit",
+			f"{_BILLING}.on_submit",
+			f"{_INVOICE}.on_submit",
+		],
+		"on_cancel": [f"{_DELIVERY}.on_cancel", f"{_UNIT_DELIVERY}.on_cancel", f"{_INVOICE}.on_cancel"],
 		"on_update_after_submit": f"{_DELIVERY}.on_update_after_submit",
 	},
+	"Payment Entry": {"on_trash": _RECORD_GONE},
 	# Raised after submit, change and cancel, and by `db_set`.
 	"Shipment": {"on_change": "commerce_bridge.erpnext.shipment.on_change"},
 	"Pick List": {"before_save": "commerce_bridge.erpnext.pick_list.before_save"},
@@ -171,6 +182,7 @@ scheduler_events = {
 		"0 3 * * *": ["commerce_bridge.tasks.resync_stock"],
 		"0 4 * * *": ["commerce_bridge.tasks.resync_prices"],
 		"0 5 * * 0": ["commerce_bridge.tasks.resync_listings"],
+		"30 5 * * *": ["commerce_bridge.tasks.fetch_payouts"],
 		"*/10 * * * *": ["commerce_bridge.tasks.notice_shipments", "commerce_bridge.tasks.send_digest"],
 		"40 * * * *": ["commerce_bridge.tasks.watch_silence"],
 	},

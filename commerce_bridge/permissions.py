@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MANAGER = "Commerce Bridge Manager"
 USER = "Commerce Bridge User"
 INTEGRATION = "Commerce Bridge Integration"
+#: Roles of ERPNext's: who keeps the books matches payouts and books them.
+ACCOUNTANTS = ("Accounts Manager", "Accounts User")
 
 # Role -> may its users open the Desk.
 ROLES: dict[str, bool] = {MANAGER: True, USER: True, INTEGRATION: False}
@@ -39,6 +41,7 @@ ADD = (*READ, "write", "create")
 SUBMIT = (*ADD, "submit", "cancel", "amend")
 CONFIGURE = (*REPORT, "write", "create", "delete")
 CONFIGURE_AND_IMPORT = (*CONFIGURE, "import")
+BOOK = (*CONFIGURE, "submit", "cancel", "amend")
 
 # Role -> DocType -> permission level -> rights. Level 1 is the grade of a serial number or item.
 # The integration user may make an Item Price, and not write to one, on purpose: with write access, Stock Settings'
@@ -57,7 +60,9 @@ PERMISSIONS: dict[str, dict[str, dict[int, tuple[str, ...]]]] = {
 		"Stock Drift": {0: REPORT},
 		"Drift Check": {0: REPORT},
 		"Unbooked Sale": {0: REPORT},
+		"Payout": {0: CONFIGURE},
 		"Alert Settings": {0: ALTER},
+		"Return Authorisation": {0: (*REPORT, "write", "create")},
 		"Item": {0: ALTER, 1: ("read", "write")},
 		"Serial No": {0: ALTER, 1: ("read", "write")},
 	},
@@ -71,6 +76,8 @@ PERMISSIONS: dict[str, dict[str, dict[int, tuple[str, ...]]]] = {
 		"Channel Record": {0: READ},
 		"Stock Drift": {0: REPORT},
 		"Drift Check": {0: REPORT},
+		"Payout": {0: REPORT},
+		"Return Authorisation": {0: (*REPORT, "write", "create")},
 		"Item": {0: READ, 1: ("read",)},
 		"Serial No": {0: READ, 1: ("read",)},
 	},
@@ -92,25 +99,35 @@ PERMISSIONS: dict[str, dict[str, dict[int, tuple[str, ...]]]] = {
 		"Bin": {0: READ},
 		"Contact": {0: ADD},
 		"Customer": {0: ADD},
-		# Drafts of what a shop sent by itself, and deleted again where the shop cancels it.
-		"Delivery Note": {0: (*ADD, "delete")},
+		# Drafts of what a shop sent by itself, deleted again where the shop cancels it; and goods that came back.
+		"Delivery Note": {0: (*ADD, "submit", "delete")},
+		# Returns as a shop tells of them, and goods that came back of what ERPNext never delivered.
+		"Return Authorisation": {0: ADD},
+		"Stock Entry": {0: (*ADD, "submit")},
 		# An import of products makes Items, and writes to those of a shop that owns their texts or images.
 		"Brand": {0: (*READ, "create")},
 		"Item": {0: ADD, 1: ("read",)},
 		"Item Attribute": {0: ADD},
 		"Item Price": {0: (*READ, "create")},
+		"Payout": {0: ADD},
+		# Of money that a gateway took, or gave back; cancelled where the shop takes that back.
+		"Payment Entry": {0: (*SUBMIT, "delete")},
 		"Pick List": {0: ADD},
 		"Product Bundle": {0: READ},
 		# ERPNext cannot cancel a draft: an order cancelled while it is one is deleted.
 		"Sales Order": {0: (*SUBMIT, "delete")},
+		# Invoices and credit notes; drafts of an order that is cancelled are deleted. Nothing that is booked is undone.
+		"Sales Invoice": {0: (*ADD, "submit", "delete")},
 		"Serial No": {0: READ, 1: ("read",)},
 		"Stock Reservation Entry": {0: SUBMIT},
 		"Warehouse": {0: READ},
 	},
+	**{role: {"Payout": {0: BOOK}, "Channel Settings": {0: ("select",)}} for role in ACCOUNTANTS},
 }
 
 OPERATORS = (MANAGER, USER)
 READERS = (MANAGER, USER, INTEGRATION)
+BOOKKEEPERS = (MANAGER, *ACCOUNTANTS)
 
 # Whitelisted method -> roles, one of which its caller needs. `webhook` is open to guests who sign; the role is
 # asked of callers that send an API token instead of a signature. `authorised` and `authorised_keys` are open to
@@ -137,10 +154,18 @@ METHODS: dict[str, tuple[str, ...]] = {
 	"commerce_bridge.api.document_entries": OPERATORS,
 	"commerce_bridge.api.skip": OPERATORS,
 	"commerce_bridge.api.replay": OPERATORS,
+	"commerce_bridge.api.approve_return": OPERATORS,
+	"commerce_bridge.api.decline_return": OPERATORS,
+	"commerce_bridge.api.cancel_return": OPERATORS,
+	"commerce_bridge.api.close_return": OPERATORS,
+	"commerce_bridge.api.returnable": OPERATORS,
+	"commerce_bridge.api.receive_return": OPERATORS,
+	"commerce_bridge.api.inspect_return": OPERATORS,
 	"commerce_bridge.api.accept_difference": (MANAGER,),
 	"commerce_bridge.api.personal_data": (MANAGER,),
 	"commerce_bridge.api.test_connection": (MANAGER,),
 	"commerce_bridge.api.suggestions": (MANAGER,),
+	"commerce_bridge.api.usual_gateways": (MANAGER,),
 	"commerce_bridge.api.register_webhooks": (MANAGER,),
 	"commerce_bridge.api.authorise": (MANAGER,),
 	"commerce_bridge.api.preview_stock": (MANAGER,),
@@ -158,6 +183,11 @@ METHODS: dict[str, tuple[str, ...]] = {
 	"commerce_bridge.api.set_publication": (MANAGER,),
 	"commerce_bridge.api.link_unmapped": (MANAGER,),
 	"commerce_bridge.api.create_unmapped": (MANAGER,),
+	"commerce_bridge.api.payout_reports": BOOKKEEPERS,
+	"commerce_bridge.api.import_payouts": BOOKKEEPERS,
+	"commerce_bridge.api.fetch_payouts": BOOKKEEPERS,
+	"commerce_bridge.api.find_payout_matches": BOOKKEEPERS,
+	"commerce_bridge.api.payout_candidates": BOOKKEEPERS,
 }
 
 

@@ -9,6 +9,7 @@ from commerce_bridge.erpnext import (
 	notification,
 	onboarding,
 	operations,
+	payout,
 	polling,
 	resync,
 	shipment,
@@ -117,3 +118,13 @@ def look_at(channel: str) -> None:
 def resync_listings() -> None:
 	"""Each Sunday: sends every product. Texts and images are long, and seldom edited in a shop."""
 	resync.resync_all("listing")
+
+
+def fetch_payouts() -> None:
+	"""Each morning: what platforms paid out of their own payments."""
+	payout.fetch_all()
+
+
+def fetch_payouts_of(channel: str) -> None:
+	"""Enqueued by `api.fetch_payouts`."""
+	payout.fetch_safely(channel)

@@ -142,6 +142,16 @@ class TestRights(SiteTestCase):
 			"item_group": "x",
 		},
 		"import_orders_since": {"channel": SHOP, "since": "2026-01-01"},
+		"approve_return": {"name": "x"},
+		"decline_return": {"name": "x", "reason": "because"},
+		"cancel_return": {"name": "x"},
+		"close_return": {"name": "x"},
+		"returnable": {"name": "x"},
+		"receive_return": {"name": "x"},
+		"inspect_return": {"name": "x"},
+		"payout_reports": {},
+		"find_payout_matches": {"name": "x"},
+		"payout_candidates": {"name": "x", "row": "x"},
 	}
 
 	def setUp(self) -> None:

@@ -196,12 +196,13 @@ def doctypes(root: Path = ROOT) -> dict[str, tuple[Path, dict]]:
 
 
 def roles(root: Path = ROOT) -> set[str]:
-	"""Roles a DocType may name: ours, by the prefix they share, and the one that sets a site up."""
+	"""Roles a DocType may name: ours, by the prefix they share, ERPNext's who keep the books, and the one that sets a
+	site up."""
 	constants = (
 		node for node in ast.walk(parse(root / APP / "permissions.py")) if isinstance(node, ast.Constant)
 	)
 	named = {str(node.value) for node in constants if re.fullmatch(rf"{MODULE} \w+", str(node.value))}
-	return named | {"System Manager"}
+	return named | {"System Manager", "Accounts Manager", "Accounts User"}
 
 
 def check_doctypes(root: Path = ROOT) -> list[str]:

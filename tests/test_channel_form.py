@@ -118,3 +118,29 @@ def test_each_credential_names_the_storefront_s_screen(platform: str) -> None:
 	assert help_of
 	told = set(re.findall(r"^\t{3}(\w+):", help_of[1], re.MULTILINE))
 	assert told >= {"webhook_url", "warehouses"} | shown(platform=platform) & CREDENTIALS
+
+
+@pytest.mark.parametrize(
+	("condition", "shown_then"),
+	[
+		({"invoice_when": "When Paid"}, {"invoice_docstatus", "invoice_dated", "invoice_series"}),
+		({"credit_notes": 1}, {"credit_note_docstatus", "credit_note_series", "adjustment_item"}),
+		({"returns": "Submitted"}, {"return_warehouse"}),
+	],
+)
+def test_what_depends_on_a_choice_of_the_accountant(condition: dict[str, Any], shown_then: set[str]) -> None:
+	off = {"invoice_when": "Never", "credit_notes": 0, "returns": "Nothing"}
+	assert not shown_then & shown(platform="custom", **off)
+	assert shown_then <= shown(platform="custom", **{**off, **condition})
+
+
+def test_only_what_is_done_is_offered() -> None:
+	[field] = [field for field in DOCTYPE["fields"] if field["fieldname"] == "invoice_when"]
+	assert field["options"].split("\n") == ["Never", "When Paid", "When Delivered"]
+
+
+def test_a_new_payment_method_is_for_every_currency() -> None:
+	"""Frappe fills in the user's own where a link to Currency does not ignore user permissions."""
+	fields = json.loads((FORM.parent / "channel_payment_map/channel_payment_map.json").read_text())["fields"]
+	[currency] = [field for field in fields if field.get("options") == "Currency"]
+	assert (currency["fieldname"] != "currency", currency["ignore_user_permissions"]) == (True, 1)

@@ -24,10 +24,12 @@ CHANGING = (
 	"shop_total",
 	"currency",
 	"placed_on",
+	"order_id",
+	"data",
 	"modified",
 )
 COLUMNS = """SELECT name, document_type, document_name, version, source_time, fingerprint, cancelled, shop_total,
-	currency, placed_on"""
+	currency, placed_on, order_id, data"""
 SELECT = f"{COLUMNS} FROM `tabChannel Record` WHERE name = %s"
 
 
@@ -56,6 +58,28 @@ def known(channel: str, record_type: str, external_ids: Sequence[str]) -> dict[s
 	return {names[row.name]: _record(channel, record_type, names[row.name], row) for row in rows}
 
 
+def of_order(channel: str, record_type: str, order_id: str) -> list[Record]:
+	"""See `Erp.records_of`. Looked for without locks, then locked by primary key. The collation takes "A1" and "a1 " for
+	the same order."""
+	names = frappe.db.sql(
+		"""SELECT name FROM `tabChannel Record` WHERE order_id = %s AND channel = %s AND record_type = %s""",
+		(order_id[:140], channel, record_type),
+		pluck=True,
+	)
+	if not names:
+		return []
+	rows = frappe.db.sql(
+		f"""{COLUMNS}, external_id, creation FROM `tabChannel Record` FORCE INDEX (PRIMARY)
+		WHERE name IN %s ORDER BY name FOR UPDATE""",
+		(tuple(names),),
+		as_dict=True,
+	)
+	rows = sorted(rows, key=lambda row: (row.creation, row.name))
+	return [
+		_record(channel, record_type, row.external_id, row) for row in rows if row.order_id == order_id[:140]
+	]
+
+
 def _record(channel: str, record_type: str, external_id: str, row: Any) -> Record:
 	return Record(
 		channel=channel,
@@ -70,6 +94,8 @@ def _record(channel: str, record_type: str, external_id: str, row: Any) -> Recor
 		shop_total=decimal(row.shop_total) if row.currency else None,
 		currency=row.currency,
 		placed_on=row.placed_on,
+		order_id=row.order_id,
+		data=row.data,
 	)
 
 
@@ -106,5 +132,7 @@ def save(record: Record) -> None:
 		"shop_total": record.shop_total or 0,
 		"currency": record.currency,
 		"placed_on": record.placed_on,
+		"order_id": record.order_id[:140] if record.order_id else None,
+		"data": record.data,
 	}
 	sql.insert_rows(DOCTYPE, [row], on_duplicate=CHANGING)

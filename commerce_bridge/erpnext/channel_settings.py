@@ -31,9 +31,12 @@ from commerce_bridge.bridge.channel import (
 	Credentials,
 	EventPolicy,
 	FieldMap,
+	InvoicePolicy,
 	LineItems,
 	OrderPolicy,
 	Ownership,
+	PaymentMap,
+	RefundPolicy,
 	RowMap,
 	ShippedPolicy,
 	ShippingMap,
@@ -370,24 +373,8 @@ def channel_of(doc: Any) -> Channel:
 		default_warehouse=cstr(doc.default_warehouse),
 		time_zone=get_system_timezone(),
 		default_country=_country_code(doc.default_country),
-		warehouses=_warehouses(doc),
-		taxes=tuple(
-			TaxMap(title=row.title or None, code=row.code or None, rate=_rate(row.rate), account=row.account)
-			for row in doc.taxes
-		),
-		shipping=tuple(
-			ShippingMap(method=row.method, item=row.item or None, account=row.account or None)
-			for row in doc.shipping_methods
-		),
-		fields=tuple(_field_map(row) for row in doc.field_map),
-		ownership=_ownership(doc),
-		stock=_stock_policy(doc),
-		catalog=_catalog_policy(doc),
-		events=EventPolicy(
-			order_status=doc.send_order_status or "Nothing", customers=doc.send_customers or "Nothing"
-		),
-		orders=_order_policy(doc),
-		shipped=ShippedPolicy(whole=cstr(doc.shipped_status), part=cstr(doc.partly_shipped_status)),
+		**_tables(doc),
+		**_policies(doc),
 		bundle_rows=_bundle_rows(doc),
 		tax_id_keys=lines_of(doc.tax_id_keys),
 		notify_customer=bool(doc.notify_customer),
@@ -397,6 +384,39 @@ def channel_of(doc: Any) -> Channel:
 		rounding_account=doc.rounding_account or None,
 		dry_run=bool(doc.dry_run),
 	)
+
+
+def _tables(doc: Any) -> dict[str, Any]:
+	return {
+		"warehouses": _warehouses(doc),
+		"taxes": tuple(
+			TaxMap(title=row.title or None, code=row.code or None, rate=_rate(row.rate), account=row.account)
+			for row in doc.taxes
+		),
+		"shipping": tuple(
+			ShippingMap(method=row.method, item=row.item or None, account=row.account or None)
+			for row in doc.shipping_methods
+		),
+		"fields": tuple(_field_map(row) for row in doc.field_map),
+		"payments": tuple(_payment_map(doc.company, row) for row in doc.payment_map),
+	}
+
+
+def _policies(doc: Any) -> dict[str, Any]:
+	return {
+		"ownership": _ownership(doc),
+		"stock": _stock_policy(doc),
+		"catalog": _catalog_policy(doc),
+		"events": EventPolicy(
+			order_status=doc.send_order_status or "Nothing",
+			customers=doc.send_customers or "Nothing",
+			invoices=doc.send_invoices or "Nothing",
+		),
+		"orders": _order_policy(doc),
+		"shipped": ShippedPolicy(whole=cstr(doc.shipped_status), part=cstr(doc.partly_shipped_status)),
+		"invoices": _invoice_policy(doc),
+		"refunds": _refund_policy(doc),
+	}
 
 
 def decimal(value: Any) -> Decimal:
@@ -494,4 +514,45 @@ def _order_policy(doc: Any) -> OrderPolicy:
 		renewals=bool(doc.import_renewals),
 		fulfilled_in_shop=doc.fulfilled_in_shop or "Draft Delivery Note",
 		numbering="In its own transaction" if doc.own_numbering else "In the order's transaction",
+	)
+
+
+def _invoice_policy(doc: Any) -> InvoicePolicy:
+	return InvoicePolicy(
+		when=doc.invoice_when or "Never",
+		submit=doc.invoice_docstatus != "Draft",
+		dated="Order" if doc.invoice_dated == "Order" else "Event",
+		naming_series=doc.invoice_series or None,
+		credit_note_series=doc.credit_note_series or None,
+	)
+
+
+def _payment_map(company: str, row: Any) -> PaymentMap:
+	return PaymentMap(
+		gateway=cstr(row.gateway),
+		currency=row.order_currency or None,
+		mode_of_payment=cstr(row.mode_of_payment),
+		account=payment_account(company, row),
+		fee_account=row.fee_account or None,
+		fee_tax_account=row.fee_tax_account or None,
+		book=row.book or "On Capture",
+	)
+
+
+def payment_account(company: str, row: Any) -> str:
+	"""The clearing account of a row of the payment map: its own, else its mode of payment's for the company, else ""."""
+	if row.account or not row.mode_of_payment:
+		return cstr(row.account)
+	of_mode = {"parent": row.mode_of_payment, "parenttype": "Mode of Payment", "company": company}
+	return cstr(frappe.db.get_value("Mode of Payment Account", of_mode, "default_account"))
+
+
+def _refund_policy(doc: Any) -> RefundPolicy:
+	return RefundPolicy(
+		credit_notes=bool(doc.credit_notes),
+		submit=doc.credit_note_docstatus != "Draft",
+		adjustment_item=doc.adjustment_item or None,
+		returns=doc.returns or "Draft",
+		return_warehouse=doc.return_warehouse or None,
+		send_refunds=bool(doc.send_refunds),
 	)

@@ -10,15 +10,16 @@ from typing import Any
 
 import frappe
 from erpnext.selling.doctype.sales_order.sales_order import make_delivery_note
-from frappe.utils import flt, now_datetime
+from frappe.utils import flt, getdate, now_datetime
 
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import Rejected
 from commerce_bridge.bridge.fulfilments import RECORD_TYPE
+from commerce_bridge.bridge.invoices import delivery_entry
 from commerce_bridge.bridge.mapping import warehouse_at
 from commerce_bridge.bridge.model import Fulfilment, Parcel
 from commerce_bridge.bridge.plan import Deliveries, Delivery, OrderedLine
-from commerce_bridge.erpnext import carrier, shipping
+from commerce_bridge.erpnext import carrier, channel_settings, shipping, stock_change
 from commerce_bridge.erpnext.channel_settings import decimal
 from commerce_bridge.erpnext.customer import clean
 
@@ -35,6 +36,7 @@ SHIPPED = """SELECT 'Delivery Note' AS doctype, note.name, note.docstatus, row.c
 	WHERE row.sales_order = %(order)s AND invoice.docstatus < 2 AND invoice.is_return = 0
 		AND invoice.update_stock = 1
 	ORDER BY creation, name"""
+OF_ORDERS = "SELECT cb_channel, cb_external_id FROM `tabSales Order` WHERE name IN %s ORDER BY name"
 CALLED = """SELECT external_id, document_type, document_name FROM `tabChannel Record`
 	WHERE record_type = %s AND cancelled = 0 AND document_name IN %s AND document_type IN %s ORDER BY creation, name"""
 
@@ -184,8 +186,33 @@ def stamp_delivered(doc: Any, method: str | None = None) -> None:
 
 
 def on_submit(doc: Any, method: str | None = None) -> None:
-	"""Tells the storefront what is on its way."""
+	"""Tells the storefront what is on its way; of a Delivery Note, what is due now where the channel waited for it."""
 	shipping.tell(doc)
+	if doc.doctype == DOCTYPE and not doc.is_return:
+		_tell_due(doc)
+
+
+def _tell_due(doc: Any) -> None:
+	"""One entry for each order in it, by which its invoice is made, or its payment on delivery."""
+	for channel, order_id in orders_in(doc):
+		settings = channel_settings.load(channel).channel
+		if entry := delivery_entry(settings, order_id, doc.name, getdate(doc.posting_date)):
+			stock_change.queue_document(entry)
+
+
+def orders_in(doc: Any) -> list[tuple[str, str]]:
+	"""Channel and id of each storefront's order in a Delivery Note or Sales Invoice. Of most documents nothing is read:
+	they are of one order, which their header names."""
+	field = shipping.ORDER_FIELD[doc.doctype]
+	orders = tuple({row.get(field) for row in doc.items if row.cb_line_id} - {None, ""})
+	found = [(doc.cb_channel, doc.cb_external_id)] if orders else []
+	if len(orders) > 1:
+		found = frappe.db.sql(OF_ORDERS, (orders,))
+	return [
+		(channel, order_id)
+		for channel, order_id in found
+		if channel and order_id and channel_settings.exists(channel)
+	]
 
 
 def on_cancel(doc: Any, method: str | None = None) -> None:

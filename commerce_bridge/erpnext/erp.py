@@ -15,12 +15,15 @@ from commerce_bridge.bridge.model import (
 	Customer,
 	DataRequest,
 	Fulfilment,
+	InvoiceNotice,
 	Listing,
 	OrderChange,
 	OrderStatus,
 	Price,
 	Product,
 	Redaction,
+	RefundRequest,
+	ReturnNotice,
 	Shipment,
 	ShownLevel,
 	StockLevel,
@@ -28,10 +31,15 @@ from commerce_bridge.bridge.model import (
 from commerce_bridge.bridge.orders import RECORD_TYPE
 from commerce_bridge.bridge.plan import (
 	Booked,
+	Books,
+	CreditNotePlan,
 	Deliveries,
+	InvoicePlan,
 	Item,
 	ItemKey,
+	PaymentPlan,
 	Record,
+	ReturnPlan,
 	Rounding,
 	SalesOrderPlan,
 	SalesOrderState,
@@ -52,25 +60,33 @@ from commerce_bridge.bridge.protocols import (
 	Redacted,
 	Token,
 )
+from commerce_bridge.bridge.return_plan import AuthorisationPlan, Receipt, ReturnState
 from commerce_bridge.erpnext import (
 	address,
 	bin,
+	books,
 	catalog,
 	channel_listing,
 	channel_record,
 	channel_settings,
 	channel_state,
 	contact,
+	credit_note,
 	currency_exchange,
 	customer,
 	delivery_note,
+	invoice_events,
 	item,
 	item_price,
 	notification,
 	order_status,
+	payment_entry,
 	personal_data,
 	product_import,
 	redaction,
+	return_authorisation,
+	return_delivery,
+	sales_invoice,
 	sales_order,
 	shipping,
 	stock_change,
@@ -145,6 +161,61 @@ class FrappeErp:
 
 	def name_rows(self, line_ids: Mapping[str, str]) -> None:
 		sales_order.name_rows(line_ids)
+
+	def records_of(self, channel: str, record_type: str, order_id: str) -> list[Record]:
+		return channel_record.of_order(channel, record_type, order_id)
+
+	def get_books(self, name: str) -> Books | None:
+		return books.of_order(name)
+
+	def create_payment(self, channel: Channel, plan: PaymentPlan) -> str:
+		return payment_entry.create(channel, plan)
+
+	def cancel_payment(self, name: str) -> None:
+		payment_entry.cancel(name)
+
+	def create_invoice(self, channel: Channel, plan: InvoicePlan) -> Booked | None:
+		return sales_invoice.create(channel, plan)
+
+	def create_credit_note(self, channel: Channel, plan: CreditNotePlan) -> Booked:
+		return credit_note.create(channel, plan)
+
+	def delete_draft_invoices(self, name: str) -> list[str]:
+		return sales_invoice.delete_drafts(name)
+
+	def delete_draft_credit_note(self, name: str) -> None:
+		credit_note.delete_draft(name)
+
+	def create_returns(self, channel: Channel, plan: ReturnPlan) -> list[str]:
+		return return_delivery.create(channel, plan)
+
+	def close_sales_order(self, name: str) -> None:
+		sales_order.close(name)
+
+	def get_return(self, name: str) -> ReturnState | None:
+		return return_authorisation.get(name)
+
+	def save_return(self, channel: Channel, plan: AuthorisationPlan, name: str | None) -> str:
+		return return_authorisation.save(channel, plan, name)
+
+	def name_return(self, name: str, external_id: str) -> None:
+		return_authorisation.name_return(name, external_id)
+
+	def receive_return(
+		self, channel: Channel, name: str, quantities: Mapping[str, Decimal], submit: bool
+	) -> Receipt:
+		return return_authorisation.receive_return(channel, name, quantities, submit)
+
+	def get_return_notice(self, name: str, channel: str) -> ReturnNotice | None:
+		return return_authorisation.notice(name, channel)
+
+	def get_invoice_notice(
+		self, name: str, channel: str, order_id: str | None = None
+	) -> InvoiceNotice | None:
+		return invoice_events.notice(name, channel, order_id)
+
+	def get_refund_request(self, name: str, channel: str) -> RefundRequest | None:
+		return invoice_events.refund_request(name, channel)
 
 	def get_deliveries(self, sales_order: str) -> Deliveries:
 		return delivery_note.deliveries(sales_order)

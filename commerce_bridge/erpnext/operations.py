@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,6 +26,7 @@ from commerce_bridge.erpnext import (
 	channel_settings,
 	channel_state,
 	notification,
+	payment_gateways,
 	preflight,
 	resync,
 	site,
@@ -146,9 +147,21 @@ def test_connection(channel: str) -> list[Check]:
 
 def suggestions(channel: str) -> Suggestions | None:
 	"""What the shop has and the channel's tables, as they are saved, have no row for; None where the platform cannot
-	be asked."""
+	be asked, and no order tells. Gateways that orders were paid by are among them."""
 	found = connector(channel).suggestions()
-	return None if found is None else lacking(channel_settings.load(channel).channel, found)
+	paid_by = payment_gateways.suggested(channel)
+	if found is None and not paid_by:
+		return None
+	found = found or Suggestions()
+	known = {each.gateway.casefold() for each in found.gateways}
+	others = tuple(each for each in paid_by if each.gateway.casefold() not in known)
+	found = replace(found, gateways=(*found.gateways, *others))
+	return lacking(channel_settings.load(channel).channel, found)
+
+
+def usual_gateways(channel: str) -> list[dict[str, Any]]:
+	"""See `payment_gateways.usual`."""
+	return payment_gateways.usual(channel_settings.load(channel).channel)
 
 
 def callback_url(channel: str) -> str:

@@ -15,11 +15,12 @@ from frappe.utils import cint, escape_html, get_link_to_form, getdate, nowdate
 from frappe.utils.data import get_url_to_list
 
 from commerce_bridge import connectors
-from commerce_bridge.bridge.channel import Channel, Credentials
+from commerce_bridge.bridge import mapping
+from commerce_bridge.bridge.channel import Channel, Credentials, PaymentMap
 from commerce_bridge.bridge.errors import BridgeError, Misconfigured, Retryable
 from commerce_bridge.bridge.money import decimals_of
 from commerce_bridge.bridge.protocols import Check, Token
-from commerce_bridge.erpnext import channel_state, currency_exchange, site
+from commerce_bridge.erpnext import channel_state, currency_exchange, payment_gateways, site
 from commerce_bridge.permissions import INTEGRATION
 
 #: Documents named as examples in one line of advice.
@@ -45,7 +46,7 @@ LIMITED = """SELECT credit.parenttype, credit.parent FROM `tabCustomer Credit Li
 
 def checks(channel: Channel) -> list[Check]:
 	"""Each check with what to change where."""
-	found = (_rights, _numbers, _currency, _maps, _selling, _items, _approval, _credit, _customers)
+	found = (_rights, _numbers, _currency, _maps, _payments, _selling, _items, _approval, _credit, _customers)
 	return [check for look in found for check in look(channel)]
 
 
@@ -196,6 +197,64 @@ def _maps(channel: Channel) -> Iterator[Check]:
 	yield _check(bool(channel.taxes), "Taxes", fix, "Channel Settings", channel.name, warning=True)
 	fix = "Add a row to Shipping Methods and Fees on the channel (* stands for all), or orders with shipping are held"
 	yield _check(bool(channel.shipping), "Shipping", fix, "Channel Settings", channel.name, warning=True)
+
+
+def _payments(channel: Channel) -> Iterator[Check]:
+	rows = [(number, row) for number, row in enumerate(channel.payments, 1) if row.book != "Never"]
+	named = [f"{number} ({row.gateway})" for number, row in rows if not row.account]
+	fix = f"Choose a Clearing Account in row {', '.join(named)} of Payment Methods on the channel, or set Book to Never"
+	yield _check(not named, "Clearing accounts", fix, "Channel Settings", channel.name)
+	for number, row in rows:
+		yield from _payment_accounts(channel, number, row)
+	foreign = [row for _, row in rows if (row.currency or channel.currency) != channel.company_currency]
+	gains = frappe.get_cached_value("Company", channel.company, "exchange_gain_loss_account")
+	fix = "Choose an Exchange Gain / Loss Account: payments in another currency need it"
+	yield _check(not foreign or bool(gains), "Exchange differences", fix, "Company", channel.company)
+	yield from _payments_told(channel)
+	yield from _invoices(channel, bool(rows))
+
+
+def _payment_accounts(channel: Channel, number: int, row: PaymentMap) -> Iterator[Check]:
+	"""Only what is wrong: tables are long. A clearing account in a third currency takes what the gateway charged in it."""
+	own, paid = channel.company_currency, row.currency or channel.currency
+	named = [(row.account, "Clearing Account", {own, paid})]
+	named += [(row.fee_account, "Fee Account", {own}), (row.fee_tax_account, "Fee Tax Account", {own})]
+	for account, label, wanted in named:
+		currency = frappe.get_cached_value("Account", account, "account_currency") if account else None
+		if currency and currency not in wanted:
+			fix = (
+				f"{account} is in {currency}: choose one in {' or '.join(sorted(wanted))} "
+				f"as {label} in row {number} ({row.gateway}) of Payment Methods on the channel"
+			)
+			third = label == "Clearing Account"
+			fix += f", unless {row.gateway} takes {currency} for these orders" if third else ""
+			title = f"Currency of accounts: {row.gateway}"
+			yield _check(False, title, fix, "Account", account, warning=third)
+
+
+def _payments_told(channel: Channel) -> Iterator[Check]:
+	"""What orders were paid by until now, against the table."""
+	if not channel.payments:
+		return
+	for each in payment_gateways.seen(channel.name):
+		row = mapping.find_payment_row(channel, each.gateway, each.currency)
+		what = f"{each.payments} of the latest payments, e.g. of order {each.order_id}"
+		if row is None:
+			fix = f"{what}, were made by {each.gateway} in {each.currency}: add a row for it to Payment Methods on the channel, then retry"
+			yield _check(False, f"Gateway {each.gateway}", fix, "Sync Log", each.entry, warning=True)
+		elif each.fees and not row.fee_account and row.book != "Never":
+			fix = f"The shop tells the fees of {each.gateway}: choose a Fee Account in its row of Payment Methods on the channel, or they are booked with the payout only"
+			yield _check(False, f"Fees of {each.gateway}", fix, "Sync Log", each.entry, warning=True)
+
+
+def _invoices(channel: Channel, books_payments: bool) -> Iterator[Check]:
+	if channel.invoices.when == "Never":
+		return
+	fix = "Choose an Item for Adjustments on the channel, or refunds of amounts that belong to no position are held"
+	ok = channel.refunds.adjustment_item or channel.fee_item or not channel.refunds.credit_notes
+	yield _check(bool(ok), "Item for Adjustments", fix, "Channel Settings", channel.name, warning=True)
+	fix = "Add rows to Payment Methods on the channel, or invoices stay unpaid until somebody books the payments"
+	yield _check(books_payments, "Payments of invoices", fix, "Channel Settings", channel.name, warning=True)
 
 
 def _selling(channel: Channel) -> Iterator[Check]:

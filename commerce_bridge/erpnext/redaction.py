@@ -65,6 +65,7 @@ DOCUMENTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 	),
 	"Delivery Stop": ((), ("customer_address", "customer_contact", "email_sent_to", "details")),
 	"Payment Request": (("party_name",), ("email_to", "subject", "message", "phone_number")),
+	"Return Authorisation": ((), ("note", "decision")),
 }
 PARTY: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 	"Customer": (
@@ -203,6 +204,7 @@ def _collect_documents(person: Person, found: _Found) -> None:
 	found.add("Shipment", *_parents("Shipment Delivery Note", "delivery_note", notes))
 	found.add("Delivery Stop", *_with("Delivery Stop", "delivery_note", notes))
 	found.add("Payment Request", *_with("Payment Request", "reference_name", (*orders, *notes)))
+	found.add("Return Authorisation", *_with("Return Authorisation", "sales_order", orders))
 
 
 def _parents(table: str, column: str, values: Sequence[str]) -> list[str]:
@@ -244,6 +246,8 @@ def _identifies(word: str) -> bool:
 def _erase_documents(channel: Channel, found: _Found) -> None:
 	for doctype, (named, blank) in DOCUMENTS.items():
 		_write(doctype, found.names(doctype), dict.fromkeys(named, NEUTRAL) | dict.fromkeys(blank))
+	said = dict.fromkeys(("reason", "condition_declared"))  # in the buyer's own words
+	_write("Return Authorisation Line", found.names("Return Authorisation"), said, "parent")
 	for doctype in ("Sales Order", "Delivery Note"):
 		_write(doctype, found.names(doctype), dict.fromkeys(("_comments", *_mapped(channel, doctype))))
 		_write(

@@ -14,11 +14,12 @@ from frappe.utils.html_utils import sanitize_html
 
 from commerce_bridge.bridge.adoption import UnnamedRow
 from commerce_bridge.bridge.channel import Channel
-from commerce_bridge.bridge.errors import Misconfigured
+from commerce_bridge.bridge.errors import Misconfigured, Rejected
 from commerce_bridge.bridge.model import OrderChange, ShipmentLine
 from commerce_bridge.bridge.outbound import ORDER_CHANGE, document_entry
 from commerce_bridge.bridge.plan import (
 	Booked,
+	CreditNotePlan,
 	ItemRow,
 	Parties,
 	Rounding,
@@ -31,12 +32,14 @@ from commerce_bridge.erpnext import (
 	channel_record,
 	channel_settings,
 	naming,
+	payment_entry,
 	pick_list,
 	prefetch,
 	stock_change,
 )
 from commerce_bridge.erpnext.channel_settings import decimal
 from commerce_bridge.erpnext.customer import clean
+from commerce_bridge.erpnext.submission import needs_draft_first
 from commerce_bridge.erpnext.time import stored
 
 DOCTYPE = "Sales Order"
@@ -62,13 +65,16 @@ def replace(channel: Channel, name: str, plan: SalesOrderPlan) -> Booked:
 	old = frappe.get_doc(DOCTYPE, name)
 	if old.docstatus == DRAFT:
 		return _rewrite(old, plan)
+	paid = payment_entry.set_aside(name)
 	if old.docstatus == SUBMITTED:
 		_cancel(old)
 	doc = frappe.get_doc({**_values(plan), "amended_from": name})
 	doc.flags.commerce_bridge_released = (
 		old.flags.commerce_bridge_released
 	)  # the same units, if they still fit
-	return _book(plan, doc)
+	booked = _book(plan, doc)
+	payment_entry.move(paid, name, booked.name)
+	return booked
 
 
 def cancel(name: str) -> None:
@@ -77,7 +83,18 @@ def cancel(name: str) -> None:
 	if doc.docstatus == DRAFT:
 		doc.delete()
 	elif doc.docstatus == SUBMITTED:
+		payment_entry.release(doc)
 		_cancel(doc)
+
+
+def close(name: str) -> None:
+	"""See `Erp.close_sales_order`."""
+	doc = frappe.get_doc(DOCTYPE, name)
+	if doc.docstatus != SUBMITTED:
+		raise Rejected(f"Sales Order {name} is not submitted: it cannot be closed.")
+	if doc.status != "Closed":
+		doc.flags.commerce_bridge_applied = True
+		doc.update_status("Closed")
 
 
 def _cancel(doc: Any) -> None:
@@ -108,7 +125,7 @@ def _book(plan: SalesOrderPlan, doc: Any) -> Booked:
 	if not plan.submit or get_workflow_name(DOCTYPE):
 		doc.status = "Draft"
 		doc.insert()
-	elif doc.amended_from or needs_draft_first():
+	elif doc.amended_from or needs_draft_first(DOCTYPE):
 		doc.status = "Draft"
 		doc.insert()
 		doc.submit()
@@ -124,22 +141,6 @@ def _book(plan: SalesOrderPlan, doc: Any) -> Booked:
 def _let_decide_pricing(doc: Any) -> None:
 	"""Whether Pricing Rules apply is a field of level 1, silently reset for users without that level."""
 	doc.flags.ignore_permlevel_for_fields = ["ignore_pricing_rule"]
-
-
-def needs_draft_first() -> bool:
-	"""Whether something on this site acts on saved drafts: another app's `before_save`, an Assignment Rule."""
-	hooks = frappe.get_doc_hooks()
-	if any(hooks.get(doctype, {}).get("before_save") for doctype in (DOCTYPE, "*")):
-		return True
-	rules = frappe.cache.get_value("commerce_bridge_assignment_rules", _has_assignment_rules, expires=True)
-	if rules is None:
-		rules = _has_assignment_rules()
-		frappe.cache.set_value("commerce_bridge_assignment_rules", rules, expires_in_sec=60)
-	return rules
-
-
-def _has_assignment_rules() -> bool:
-	return bool(frappe.db.exists("Assignment Rule", {"document_type": DOCTYPE, "disabled": 0}))
 
 
 def _values(plan: SalesOrderPlan) -> dict[str, Any]:
@@ -177,7 +178,7 @@ def _values(plan: SalesOrderPlan) -> dict[str, Any]:
 		"cb_external_id": plan.external_id[:140],
 		"cb_external_number": clean(plan.external_number)[:140],
 		"items": [_item(row, plan) for row in amounts.items],
-		"taxes": [_tax(row, plan) for row in amounts.taxes] or _no_tax(plan),
+		"taxes": [tax(row, plan) for row in amounts.taxes] or untaxed(plan),
 		**_safe(plan.values),
 	}
 
@@ -214,7 +215,8 @@ def _safe(values: Mapping[str, Any]) -> dict[str, Any]:
 	}
 
 
-def _tax(row: TaxRow, plan: SalesOrderPlan) -> dict[str, Any]:
+def tax(row: TaxRow, plan: SalesOrderPlan | CreditNotePlan) -> dict[str, Any]:
+	"""A row of Sales Taxes and Charges."""
 	return {
 		"charge_type": row.charge_type,
 		"account_head": row.account_head,
@@ -226,7 +228,7 @@ def _tax(row: TaxRow, plan: SalesOrderPlan) -> dict[str, Any]:
 	}
 
 
-def _no_tax(plan: SalesOrderPlan) -> list[dict[str, Any]]:
+def untaxed(plan: SalesOrderPlan | CreditNotePlan) -> list[dict[str, Any]]:
 	"""Without a row, ERPNext would add the company's default taxes to an order the shop did not tax."""
 	account = frappe.db.sql(
 		"""SELECT charge.account_head FROM `tabSales Taxes and Charges Template` template
@@ -235,7 +237,7 @@ def _no_tax(plan: SalesOrderPlan) -> list[dict[str, Any]]:
 		("Sales Taxes and Charges Template", plan.company),
 		pluck=True,
 	)
-	return [_tax(TaxRow("Actual", account[0], "Not taxed"), plan)] if account else []
+	return [tax(TaxRow("Actual", account[0], "Not taxed"), plan)] if account else []
 
 
 def rounding() -> Rounding:

@@ -59,6 +59,8 @@ def prorate(doc: Any, method: str | None = None) -> None:
 	"""before_validate of Delivery Note and Sales Invoice: sets the shares of what the document comes from."""
 	if not doc.get("cb_channel") or doc.get("additional_discount_percentage"):
 		return
+	if doc.is_return and doc.get("cb_made"):
+		return  # a credit note of ours is over what the shop gave back
 	shares: dict[TaxKey, Decimal] = {}
 	partial = False
 	for source in _sources(doc):
@@ -176,6 +178,10 @@ def _earlier_rows(doc: Any, source: Source) -> list[Any]:
 	that gave back by a return."""
 	order_field = ORDER_FIELDS[doc.doctype][0]
 	condition = "parent.return_against = %(source)s" if doc.is_return else f"other.{order_field} = %(source)s"
+	if not doc.is_return and doc.doctype == "Sales Invoice":
+		condition += (
+			" AND NOT (parent.is_return = 1 AND parent.cb_made = 1)"  # what it credits is not billed again
+		)
 	return frappe.db.sql(
 		f"""SELECT row.parent, row.{source.link}, row.qty, row.{order_field} AS source
 		FROM `tab{doc.doctype} Item` row JOIN `tab{doc.doctype}` parent ON parent.name = row.parent

@@ -161,6 +161,35 @@ class FrappeJournal:
 		)
 		return True
 
+	def latest(self, channel: str, topics: Sequence[str], external_id: str) -> tuple[str, str] | None:
+		"""See `Journal.latest`. Of what was applied, the storefront's newest state; it may have come before an older one."""
+		rows = frappe.db.sql(
+			"""SELECT topic, payload FROM `tabSync Log` WHERE external_id = %s AND channel = %s AND topic IN %s
+				AND direction = 'Inbound' AND state = 'Succeeded' AND BINARY external_id = %s
+			ORDER BY COALESCE(source_time, creation) DESC, creation DESC, name DESC LIMIT 1""",
+			(_cut(external_id), channel, tuple(topics), _cut(external_id)),
+		)
+		return rows[0] if rows and rows[0][1] else None
+
+	def wake(self, channel: str, topics: Sequence[str], external_id: str, now: datetime) -> int:
+		"""See `Journal.wake`. Looked for without locks, changed by primary key."""
+		waiting = "state IN ('Retrying', 'Failed') AND error_class = 'Retryable'"
+		names = frappe.db.sql(
+			f"""SELECT name FROM `tabSync Log` WHERE external_id = %s AND channel = %s AND topic IN %s
+				AND {waiting} AND BINARY external_id = %s""",
+			(_cut(external_id), channel, tuple(topics), _cut(external_id)),
+			pluck=True,
+		)
+		if not names:
+			return 0
+		return sql.execute(
+			f"""UPDATE `tabSync Log` FORCE INDEX (PRIMARY) SET next_attempt_at = %s, to_count = (direction = 'Inbound'),
+				attempt_count = IF(state = 'Failed', 0, attempt_count), announced = 0,
+				state = IF(state = 'Failed', 'Queued', state), modified = %s
+			WHERE name IN %s AND {waiting}""",
+			(to_site(now), now_datetime(), tuple(sorted(names))),
+		)
+
 	def is_open(self, channel: str, topic: str, external_id: str) -> bool:
 		"""See `Journal.is_open`."""
 		rows = frappe.db.sql(

@@ -293,7 +293,7 @@ class TestStored(InboxCase):
 		self.assertIn("cart.touched", row.message)
 
 	def test_an_announced_topic(self) -> None:
-		row = self.stored(self.post({"type": "refund.created", "data": {"id": "r"}}), "Skipped")
+		row = self.stored(self.post({"type": "buyback.upserted", "data": {"id": "r"}}), "Skipped")
 		self.assertEqual(row.message, "not supported yet")
 		self.assertIn('"r"', row.payload)
 

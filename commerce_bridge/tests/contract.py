@@ -373,6 +373,58 @@ class JournalContract(ContractSuite):
 		self.assertEqual(self.journal.payload(self.record("a", payload='{"a": 1}')), '{"a": 1}')
 		self.assertIsNone(self.journal.payload("no such entry"))
 
+	def test_the_newest_state_of_an_order_that_was_applied(self) -> None:
+		later = self.fixture.now()
+		topics = ["order.upserted", "order.placed"]
+		self.assertIsNone(self.journal.latest(self.channel.name, topics, "9001"))
+		for key, at in (("new", later), ("old", later - timedelta(hours=1))):
+			self.record(key, external_id="9001", payload=f'"{key}"', source_time=at)
+			self.finish(self.claim(), Outcome("Succeeded"))
+		self.record("newest", external_id="9001", source_time=later + SECOND)
+		self.finish(self.claim(), Outcome("Failed", "no item", "Rejected"))
+		self.record(
+			"other", external_id="9001", topic="order.seen", source_time=later + SECOND, state="Succeeded"
+		)
+		with self.erp.transaction():
+			found = self.journal.latest(self.channel.name, topics, "9001")
+			self.assertIsNone(self.journal.latest(self.channel.name, topics, "9002"))
+			self.assertIsNone(self.journal.latest("Another Shop", topics, "9001"))
+			self.journal.blank(self.channel.name, Traces(orders=("9001",)), keep="")
+			self.assertIsNone(self.journal.latest(self.channel.name, topics, "9001"))
+		self.assertEqual(found, ("order.upserted", '"new"'))
+
+	def test_what_waits_for_an_order_is_woken(self) -> None:
+		at = self.fixture.now() + timedelta(days=1)
+		waiting = Outcome("Retrying", "not here yet", "Retryable", next_attempt_at=at)
+		given_up = Outcome("Failed", "not here yet", "Retryable")
+		wrong = Outcome("Failed", "no account", "Misconfigured")
+		woken = []
+		for key, topic, order, outcome in (
+			("a", "payment.found", "9001", waiting),
+			("b", "payment.found", "9001", given_up),
+			("c", "payment.found", "9001", wrong),
+			("d", "payment.found", "9002", waiting),
+			("e", "refund.found", "9001", waiting),
+		):
+			name = self.record(key, topic=topic, external_id=order)
+			self.finish(self.claim(), outcome)
+			woken += [name] if key in "ab" else []
+		self.nothing_due()
+		with self.erp.transaction():
+			count = self.journal.wake(self.channel.name, ["payment.found"], "9001", self.fixture.now())
+		self.assertEqual(count, 2)
+		self.assertEqual({self.claim().name, self.claim().name}, set(woken))
+		self.nothing_due()
+
+	def test_what_is_rolled_back_wakes_nothing(self) -> None:
+		at = self.fixture.now() + timedelta(days=1)
+		self.record("a", topic="payment.found", external_id="9001")
+		self.finish(self.claim(), Outcome("Retrying", "wait", "Retryable", next_attempt_at=at))
+		with self.assertRaises(ZeroDivisionError), self.erp.transaction():
+			self.journal.wake(self.channel.name, ["payment.found"], "9001", self.fixture.now())
+			raise ZeroDivisionError
+		self.nothing_due()
+
 	def test_inbound_entries_are_counted_once(self) -> None:
 		name = self.record("in", external_id="9001", payload="[1]")
 		self.record("out", direction="Outbound")

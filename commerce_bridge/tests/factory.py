@@ -10,7 +10,16 @@ from unittest.mock import patch
 import frappe
 from erpnext.selling.doctype.sales_order.sales_order import make_delivery_note, make_sales_invoice
 
-from commerce_bridge.bridge.channel import Channel, ChannelStatus, Credentials, OrderPolicy, WarehouseMap
+from commerce_bridge.bridge.channel import (
+	Channel,
+	ChannelStatus,
+	Credentials,
+	InvoicePolicy,
+	OrderPolicy,
+	PaymentMap,
+	RefundPolicy,
+	WarehouseMap,
+)
 from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.errors import Rejected
 from commerce_bridge.bridge.model import Parcel
@@ -72,8 +81,21 @@ POLICIES: dict[str, Any] = {
 	"catalog_fields": [],
 	"send_order_status": "Nothing",
 	"send_customers": "Nothing",
+	"send_invoices": "Nothing",
 	"warehouses": [],
 	"field_map": [],
+	"invoice_when": "Never",
+	"invoice_docstatus": "Submitted",
+	"invoice_dated": "Payment or Delivery",
+	"invoice_series": "",
+	"payment_map": [],
+	"credit_notes": 1,
+	"credit_note_docstatus": "Submitted",
+	"credit_note_series": "",
+	"adjustment_item": None,
+	"send_refunds": 0,
+	"returns": "Draft",
+	"return_warehouse": None,
 }
 
 
@@ -436,6 +458,18 @@ def _as_fields(settings: dict[str, Any]) -> dict[str, Any]:
 		}
 	if orders := fields.pop("orders", None):
 		fields |= _order_policy(orders)
+	if events := fields.pop("events", None):
+		fields |= {
+			"send_order_status": events.order_status,
+			"send_customers": events.customers,
+			"send_invoices": events.invoices,
+		}
+	if invoices := fields.pop("invoices", None):
+		fields |= _invoice_policy(invoices)
+	if payments := fields.pop("payments", None):
+		fields["payment_map"] = [_payment_row(row) for row in payments]
+	if refunds := fields.pop("refunds", None):
+		fields |= _refund_policy(refunds)
 	if items := fields.pop("line_items", None):
 		fields |= {"custom_line_item": items.custom, "gift_card_item": items.gift_card}
 	if "warehouses" in fields:
@@ -453,6 +487,31 @@ def _order_policy(policy: OrderPolicy) -> dict[str, Any]:
 		"test_orders": int(policy.test_orders),
 		"import_renewals": int(policy.renewals),
 		"fulfilled_in_shop": policy.fulfilled_in_shop,
+	}
+
+
+def _invoice_policy(policy: InvoicePolicy) -> dict[str, Any]:
+	return {
+		"invoice_when": policy.when,
+		"invoice_docstatus": "Submitted" if policy.submit else "Draft",
+		"invoice_dated": "Order" if policy.dated == "Order" else "Payment or Delivery",
+		"invoice_series": policy.naming_series or "",
+		"credit_note_series": policy.credit_note_series or "",
+	}
+
+
+def _payment_row(row: PaymentMap) -> dict[str, Any]:
+	return {**row.model_dump(exclude={"currency"}), "order_currency": row.currency}
+
+
+def _refund_policy(policy: RefundPolicy) -> dict[str, Any]:
+	return {
+		"credit_notes": int(policy.credit_notes),
+		"credit_note_docstatus": "Submitted" if policy.submit else "Draft",
+		"adjustment_item": policy.adjustment_item,
+		"returns": policy.returns,
+		"return_warehouse": policy.return_warehouse,
+		"send_refunds": int(policy.send_refunds),
 	}
 
 

@@ -22,6 +22,8 @@ from commerce_bridge.bridge.model import (
 	Order,
 	OrderCancellation,
 	OrderLine,
+	Payment,
+	Refund,
 	ShippingLine,
 	ShownLevel,
 	TaxLine,
@@ -39,6 +41,8 @@ KINDS: dict[str, type[EventData]] = {
 	"order.upserted": Order,
 	"order.cancelled": OrderCancellation,
 	"customer.upserted": Customer,
+	"payment.updated": Payment,
+	"refund.created": Refund,
 	"fulfilment": Fulfilment,
 	"level": ShownLevel,
 	"uninstalled": Uninstalled,
@@ -98,6 +102,7 @@ class CanonicalConnector:
 	platform = "canonical"
 	batch_size = 100
 	order_topics = frozenset(("order.upserted", "order.cancelled"))
+	fact_topics = frozenset(("payment.updated", "refund.created", "return.updated"))
 
 	def parse(self, topic: str, payload: str) -> Event:
 		return Event(type=topic, data=KINDS[topic].model_validate_json(payload))
@@ -362,6 +367,8 @@ class OrderCells(CellSuite):
 
 	def test_with_documents_on_it_a_cancellation_fails_and_says_which(self) -> None:
 		for what in self.fixture.standing:
+			if what == "billed":
+				continue  # credited: see the cells of what was billed
 			with self.subTest(what):
 				key, name = self.given("cancel", what)
 				document = self.fixture.stands(what, name)

@@ -1,6 +1,6 @@
 """`make bench`: the budget table of the design, measured. Ratios are of one run, medians of at least 30 samples.
 
-	bench.py [PART …]     engine, shopify, orders, workers, stock, webhooks, growth; all without an argument
+	bench.py [PART …]     engine, shopify, orders, money, workers, stock, webhooks, growth; all without an argument
 
 With SITE and BENCH set (scripts/site_run.py does), it runs in the bench's Python on that site; without, the
 engine and the simulated Shopify alone are measured. Exits with 1 where a limit is not met.
@@ -14,7 +14,7 @@ import sys
 
 from tests.benchmark.table import Row, show
 
-ON_A_SITE = ("orders", "workers", "stock", "webhooks", "growth")
+ON_A_SITE = ("orders", "money", "workers", "stock", "webhooks", "growth")
 PARTS = ("engine", "shopify", *ON_A_SITE)
 
 

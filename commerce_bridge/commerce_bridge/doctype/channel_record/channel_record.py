@@ -23,10 +23,12 @@ class ChannelRecord(Document):
 		cancelled: DF.Check
 		channel: DF.Link
 		currency: DF.Link | None
+		data: DF.Code | None
 		document_name: DF.DynamicLink | None
 		document_type: DF.Link | None
 		external_id: DF.Data
 		fingerprint: DF.Data | None
+		order_id: DF.Data | None
 		placed_on: DF.Date | None
 		record_type: DF.Data
 		shop_total: DF.Currency
@@ -42,7 +44,9 @@ class ChannelRecord(Document):
 
 
 def on_doctype_update() -> None:
-	"""Indexes of the way back, from a document to what the storefront calls it, and of the orders of some days."""
+	"""Indexes of the way back, from a document to what the storefront calls it, of the orders of some days, and of all that is
+	of an order."""
 	frappe.db.add_index("Channel Record", ["document_type", "document_name"], "document")
 	frappe.db.add_index("Channel Record", ["record_type", "placed_on"], "placed_on")
 	frappe.db.add_index("Channel Record", ["record_type", "creation"], "type_creation")
+	frappe.db.add_index("Channel Record", ["channel", "order_id"], "order")

@@ -13,6 +13,15 @@
 			frm.set_query("account", "taxes", of_company({ is_group: 0 }));
 			frm.set_query("account", "shipping_methods", of_company({ is_group: 0 }));
 			frm.set_query("fee_item", () => ({ filters: { is_stock_item: 0, disabled: 0 } }));
+			const booked = of_company({ is_group: 0, account_type: ["not in", ["Receivable", "Payable"]] });
+			for (const fieldname of ["account", "fee_account", "fee_tax_account"]) {
+				frm.set_query(fieldname, "payment_map", booked);
+			}
+			frm.set_query("mode_of_payment", "payment_map", () => ({ filters: { enabled: 1 } }));
+			frm.set_query("return_warehouse", of_company({ is_group: 0 }));
+			frm.set_query("adjustment_item", () => ({
+				filters: { is_stock_item: 0, is_sales_item: 1, has_variants: 0, disabled: 0 },
+			}));
 			frm.set_query("item", "shipping_methods", () => ({ filters: { is_stock_item: 0, disabled: 0 } }));
 		},
 
@@ -26,6 +35,8 @@
 		refresh(frm) {
 			offer_platforms(frm);
 			show_help(frm);
+			offer_series(frm);
+			offer_usual_gateways(frm);
 			if (frm.is_new()) return drop_groups(frm);
 			show_webhook_url(frm);
 			show_health(frm);
@@ -110,6 +121,80 @@
 		for (const fieldname of ["store_url", "api_key", "api_secret", "access_token", "webhook_secret", "warehouses"]) {
 			frm.set_df_property(fieldname, "description", help_of(frm, fieldname));
 		}
+	}
+
+	// The series that Sales Invoices of this site are numbered by.
+	function offer_series(frm) {
+		frappe.model.with_doctype("Sales Invoice", () => {
+			const series = frappe.meta.get_docfield("Sales Invoice", "naming_series")?.options || "";
+			for (const fieldname of ["invoice_series", "credit_note_series"]) {
+				frm.fields_dict[fieldname].set_data(series.split("\n").filter(Boolean));
+			}
+		});
+	}
+
+	// --- gateways that many shops have -----------------------------------------------------------------------
+
+	function offer_usual_gateways(frm) {
+		if (!frm.perm[0]?.write) return;
+		frm.fields_dict.payment_map.grid.add_custom_button(__("Add Usual Gateways"), () => add_usual_gateways(frm));
+	}
+
+	function add_usual_gateways(frm) {
+		if (frm.is_dirty()) {
+			frappe.msgprint(__("Save first: the rows depend on the platform and the company."));
+			return;
+		}
+		const args = { channel: frm.doc.name };
+		frappe.call({ method: "commerce_bridge.api.usual_gateways", type: "GET", args }).then(({ message }) => {
+			if (message?.length) choose_gateways(frm, message);
+			else frappe.msgprint(__("Each of the usual gateways has a row."));
+		});
+	}
+
+	function choose_gateways(frm, gateways) {
+		const dialog = new frappe.ui.Dialog({
+			title: __("Add Usual Gateways"),
+			fields: [
+				{
+					fieldtype: "MultiCheck",
+					fieldname: "chosen",
+					label: __("How can buyers pay in this shop?"),
+					columns: 1,
+					options: gateways.map(({ title, gateway }) => ({
+						value: gateway,
+						label: `${frappe.utils.escape_html(__(title))} <span class="text-muted">${frappe.utils.escape_html(gateway)}</span>`,
+					})),
+				},
+				{
+					fieldtype: "HTML",
+					options: $("<p>").text(
+						__("A row is added for each. Accounts are filled in where the company has one of that name; choose the others in the table.")
+					).prop("outerHTML"),
+				},
+			],
+			primary_action_label: __("Add Rows"),
+			primary_action: ({ chosen }) => {
+				if (!chosen?.length) {
+					frappe.show_alert({ message: __("Tick something"), indicator: "orange" });
+					return;
+				}
+				for (const row of gateways.filter(({ gateway }) => chosen.includes(gateway))) add_gateway(frm, row);
+				dialog.hide();
+			},
+		});
+		dialog.show();
+	}
+
+	// Above a row * that takes all others, which would take these, too.
+	function add_gateway(frm, { gateway, book, mode_of_payment, account }) {
+		frm.add_child("payment_map", { gateway, book: book || "On Capture", mode_of_payment, account });
+		const rows = frm.doc.payment_map;
+		const at = rows.findIndex((row) => row.gateway === "*" && !row.order_currency);
+		if (at >= 0) rows.splice(at, 0, rows.pop());
+		rows.forEach((row, index) => (row.idx = index + 1));
+		frm.refresh_field("payment_map");
+		frm.dirty();
 	}
 
 	// ERPNext proposes "All Customer Groups" and "All Territories", which no customer should be in.
@@ -381,6 +466,14 @@
 			values: ({ id }) => ({ location_id: id }),
 			targets: [["warehouse", "Warehouse", __("Warehouse")]],
 		},
+		{
+			key: "gateways",
+			table: "payment_map",
+			title: __("Payment Methods"),
+			name: ({ gateway, title }) => [title, gateway !== title && gateway].filter(Boolean).join(", "),
+			values: ({ gateway }) => ({ gateway }),
+			targets: [["account", "Account", __("Clearing Account")]],
+		},
 	];
 
 	function suggest_mappings(frm) {
@@ -422,7 +515,7 @@
 	function nothing_to_suggest(found) {
 		if (!found) return __("This storefront cannot be asked. Add rows by the names its orders have; * stands for all.");
 		if (found.notes.length) return __("There is nothing to suggest.");
-		return __("Each tax, shipping method and location of the shop has a row.");
+		return __("Each tax, shipping method, location and payment gateway of the shop has a row.");
 	}
 
 	function suggested_group(frm, body, group, found) {
@@ -503,6 +596,7 @@
 
 	// A warehouse that has a row without a location gets this one: a second row would sell its stock twice.
 	function add_row(frm, { table }, values) {
+		if (table === "payment_map") return add_gateway(frm, values);
 		const known = (frm.doc[table] || []).find((row) => values.warehouse && row.warehouse === values.warehouse && !row.location_id);
 		if (known) frappe.model.set_value(known.doctype, known.name, "location_id", values.location_id);
 		else frm.add_child(table, values);

@@ -12,6 +12,7 @@ from frappe import _
 from frappe.model.document import Document
 
 from commerce_bridge import connectors
+from commerce_bridge.bridge.mapping import names_gateway
 from commerce_bridge.erpnext import catalog, channel_state, preflight
 from commerce_bridge.erpnext.channel_settings import (
 	channel_of,
@@ -20,6 +21,7 @@ from commerce_bridge.erpnext.channel_settings import (
 	given_credentials,
 	lines_of,
 	new_webhook_secret,
+	payment_account,
 	register_platforms,
 	remember_site,
 )
@@ -57,6 +59,9 @@ class ChannelSettings(Document):
 			ChannelCatalogField,
 		)
 		from commerce_bridge.commerce_bridge.doctype.channel_field.channel_field import ChannelField
+		from commerce_bridge.commerce_bridge.doctype.channel_payment_map.channel_payment_map import (
+			ChannelPaymentMap,
+		)
 		from commerce_bridge.commerce_bridge.doctype.channel_shipping_method.channel_shipping_method import (
 			ChannelShippingMethod,
 		)
@@ -67,6 +72,7 @@ class ChannelSettings(Document):
 		from frappe.types import DF
 
 		access_token: DF.Password | None
+		adjustment_item: DF.Link | None
 		afterwards: DF.Literal["Nothing", "Reserve Stock", "Create Pick List"]
 		alert_recipients: DF.TableMultiSelect[ChannelAlertRecipient]
 		allowed_ips: DF.SmallText | None
@@ -81,6 +87,9 @@ class ChannelSettings(Document):
 		company: DF.Link | None
 		compare_at_price_list: DF.Link | None
 		cost_center: DF.Link | None
+		credit_note_docstatus: DF.Literal["Draft", "Submitted"]
+		credit_note_series: DF.Autocomplete | None
+		credit_notes: DF.Check
 		currency: DF.Link | None
 		custom_line_item: DF.Link | None
 		customer_group: DF.Link | None
@@ -98,6 +107,10 @@ class ChannelSettings(Document):
 		grade_factor: DF.Check
 		import_renewals: DF.Check
 		integration_user: DF.Link | None
+		invoice_dated: DF.Literal["Payment or Delivery", "Order"]
+		invoice_docstatus: DF.Literal["Draft", "Submitted"]
+		invoice_series: DF.Autocomplete | None
+		invoice_when: DF.Literal["Never", "When Paid", "When Delivered"]
 		naming_series: DF.Data | None
 		new_item_group: DF.Link | None
 		notify_customer: DF.Check
@@ -111,6 +124,7 @@ class ChannelSettings(Document):
 		owner_stock: DF.Literal["ERPNext", "Storefront", "Nobody"]
 		owner_title: DF.Literal["ERPNext", "Storefront", "Nobody"]
 		partly_shipped_status: DF.Data | None
+		payment_map: DF.Table[ChannelPaymentMap]
 		platform: DF.Data
 		preorder: DF.Check
 		previous_secret_expires: DF.Datetime | None
@@ -119,10 +133,14 @@ class ChannelSettings(Document):
 		push_listings: DF.Check
 		push_prices: DF.Check
 		push_stock: DF.Check
+		return_warehouse: DF.Link | None
+		returns: DF.Literal["Nothing", "Draft", "Submitted"]
 		rounding_account: DF.Link | None
 		send_customers: DF.Literal["Nothing", "Own", "All"]
 		send_local_changes: DF.Check
+		send_invoices: DF.Literal["Nothing", "Own", "Own with PDF"]
 		send_order_status: DF.Literal["Nothing", "Own", "All"]
+		send_refunds: DF.Check
 		shipped_status: DF.Data | None
 		shipping_methods: DF.Table[ChannelShippingMethod]
 		state: DF.Literal["Active", "Paused", "Disabled"]
@@ -151,6 +169,9 @@ class ChannelSettings(Document):
 		self.validate_currency()
 		self.validate_warehouses()
 		self.validate_accounts()
+		self.validate_series()
+		self.validate_payment_map()
+		self.validate_refunds()
 		self.validate_field_map()
 		self.validate_bundle_keys()
 		self.validate_catalog()
@@ -276,6 +297,61 @@ class ChannelSettings(Document):
 				)
 			self.check_account("shipping_methods", row.account)
 
+	def validate_series(self) -> None:
+		known = lines_of(frappe.get_meta("Sales Invoice").get_options("naming_series"))
+		for fieldname in ("invoice_series", "credit_note_series"):
+			series = self.get(fieldname)
+			if series and series not in known:
+				self.refuse(
+					fieldname,
+					_("{0} is not a series of Sales Invoice. There are: {1}").format(
+						series, ", ".join(known)
+					),
+				)
+
+	def validate_payment_map(self) -> None:
+		"""Each row books on an account of the company, and none lies below one that takes all of its payments."""
+		for number, row in enumerate(self.payment_map):
+			row.gateway = (row.gateway or "").strip()
+			for account in (row.account, row.fee_account, row.fee_tax_account):
+				self.check_account("payment_map", account)
+				self.check_no_party("payment_map", account)
+			above = next((known for known in self.payment_map[:number] if takes_all_of(known, row)), None)
+			if above:
+				self.refuse(
+					"payment_map",
+					_(
+						"row {0} ({1}) is never reached: row {2} ({3}) takes its payments. Move it up or delete it"
+					).format(row.idx, row.gateway, above.idx, above.gateway),
+				)
+		self.validate_payment_accounts()
+
+	def validate_payment_accounts(self) -> None:
+		"""While rows are being filled in, the channel is not active."""
+		if self.state != "Active":
+			return
+		lacking = [row for row in self.payment_map if row.book != "Never"]
+		lacking = [row for row in lacking if not payment_account(self.company, row)]
+		if lacking:
+			rows = ", ".join(f"{row.idx} ({row.gateway})" for row in lacking)
+			self.refuse(
+				"payment_map",
+				_(
+					"no Clearing Account in row {0}, nor one of its Mode of Payment for {1}. Choose it, set Book to Never, or delete the row"
+				).format(rows, self.company),
+			)
+
+	def validate_refunds(self) -> None:
+		self.check_company("return_warehouse", "Warehouse", self.return_warehouse)
+		if self.return_warehouse and frappe.get_cached_value("Warehouse", self.return_warehouse, "is_group"):
+			self.refuse("return_warehouse", _("cannot be a group: goods are booked on it"))
+		if self.adjustment_item:
+			item = frappe.get_cached_doc("Item", self.adjustment_item)
+			if item.is_stock_item or item.is_fixed_asset or item.has_variants:
+				self.refuse("adjustment_item", _("{0} is not a service item").format(item.name))
+			if item.disabled or not item.is_sales_item:
+				self.refuse("adjustment_item", _("{0} may not be sold").format(item.name))
+
 	def validate_field_map(self) -> None:
 		for row in self.field_map:
 			try:
@@ -334,6 +410,14 @@ class ChannelSettings(Document):
 		if account and frappe.get_cached_value("Account", account, "is_group"):
 			self.refuse(fieldname, _("{0} is a group").format(account))
 
+	def check_no_party(self, fieldname: str, account: str | None) -> None:
+		"""Money of a gateway is owed by no customer and no supplier of the ledger."""
+		kind = account and frappe.get_cached_value("Account", account, "account_type")
+		if kind in ("Receivable", "Payable"):
+			self.refuse(
+				fieldname, _("{0} is an account of type {1}, which needs a party").format(account, _(kind))
+			)
+
 	def check_company(self, fieldname: str, doctype: str, name: str | None) -> None:
 		if not name:
 			return
@@ -349,6 +433,13 @@ class ChannelSettings(Document):
 
 	def label(self, fieldname: str) -> str:
 		return _(self.meta.get_label(fieldname))
+
+
+def takes_all_of(above: Document, row: Document) -> bool:
+	"""Whether every payment that a row of the payment map fits goes to the one above it."""
+	return names_gateway(above.gateway, row.gateway) and (
+		not above.order_currency or above.order_currency == row.order_currency
+	)
 
 
 def platforms() -> list[str]:
