@@ -36,6 +36,7 @@ def kind_of(name: str) -> str:
 
 
 def look_at(desk: Desk, name: str) -> None:
+	assert "undefined" not in desk.page.locator(".page-container:visible").inner_text()
 	desk.assert_fits()
 	desk.assert_accessible()
 	desk.picture(name)
