@@ -44,6 +44,7 @@ _TAXES = "commerce_bridge.erpnext.sales_taxes_and_charges"
 _RECEIPT = "commerce_bridge.erpnext.return_receipt.on_moved"
 _INVOICE = "commerce_bridge.erpnext.invoice_events"
 _RECORD_GONE = "commerce_bridge.erpnext.channel_record.on_trash"
+_AMENDED = "commerce_bridge.erpnext.channel_record.on_submit"
 # `db_set`, by which ERPNext closes, stops and re-opens documents, raises on_change alone.
 _SUBMITTED = ("on_submit", "on_cancel", "on_change")
 _SHARES = {
@@ -132,6 +133,7 @@ doc_events = {
 		"before_submit": f"{_DELIVERY}.stamp_delivered",
 		"before_update_after_submit": f"{_DELIVERY}.stamp_delivered",
 		"on_submit": [
+			_AMENDED,
 			f"{_DELIVERY}.on_submit",
 			f"{_UNIT_DELIVERY}.on_submit",
 			f"{_BILLING}.on_submit",
@@ -140,7 +142,7 @@ doc_events = {
 		"on_cancel": [f"{_DELIVERY}.on_cancel", f"{_UNIT_DELIVERY}.on_cancel", f"{_INVOICE}.on_cancel"],
 		"on_update_after_submit": f"{_DELIVERY}.on_update_after_submit",
 	},
-	"Payment Entry": {"on_trash": _RECORD_GONE},
+	"Payment Entry": {"on_submit": _AMENDED, "on_trash": _RECORD_GONE},
 	# Raised after submit, change and cancel, and by `db_set`.
 	"Shipment": {"on_change": "commerce_bridge.erpnext.shipment.on_change"},
 	"Pick List": {"before_save": "commerce_bridge.erpnext.pick_list.before_save"},

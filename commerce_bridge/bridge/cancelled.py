@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from commerce_bridge.bridge.channel import Channel
-from commerce_bridge.bridge.credit_notes import credit_rest
+from commerce_bridge.bridge.credit_notes import credit_rest, submitted
 from commerce_bridge.bridge.deductions import (
 	CREDITED,
+	Known,
 	all_given_back,
 	handles_refunds,
 	known_refunds,
@@ -52,9 +55,11 @@ def settle_billed(
 		return None
 	if not channel.refunds.credit_notes or not record.data or _unbilled_drafts(state, books):
 		return None
+	credited = [known for known in refunds if known.how == CREDITED]
+	if _billed(books) != books.total or _by_hand(books, credited):
+		return _credited_already(erp, channel, books)
 	sold = Order.model_validate_json(record.data)
-	credited = [known.refund for known in refunds if known.how == CREDITED]
-	return _credit_all(erp, channel, books, sold, credited, moment)
+	return _credit_all(erp, channel, books, sold, [known.refund for known in credited], moment)
 
 
 def _unbilled_drafts(state: SalesOrderState, books: Books) -> bool:
@@ -62,14 +67,38 @@ def _unbilled_drafts(state: SalesOrderState, books: Books) -> bool:
 	return bool(set(state.drafts) - {note.name for note in books.invoices if note.is_return})
 
 
+def _billed(books: Books) -> Decimal:
+	return sum((invoice.total for invoice in submitted(books)), Decimal(0))
+
+
+def _by_hand(books: Books, credited: Sequence[Known]) -> bool:
+	"""Whether there are credit notes of no refund: how much of which line they are of, only a person knows."""
+	ours = {known.record.document for known in credited if known.record}
+	return any(note.is_return and note.name not in ours for note in books.invoices)
+
+
+def _credited_already(erp: Erp, channel: Channel, books: Books) -> Settled | None:
+	"""Where credit notes come to all that was billed, nothing is left to be decided."""
+	notes = [note for note in books.invoices if note.is_return]
+	complete = sum(note.total for note in notes) == _billed(books)
+	if not notes or not complete or not all(note.submitted for note in notes):
+		return None
+	names = ", ".join(note.name for note in notes)
+	return _closed(erp, channel, books, f"credited already by {names}, ")
+
+
 def _credit_all(
 	erp: Erp, channel: Channel, books: Books, sold: Order, credited: list, moment: datetime
 ) -> Settled:
 	on = moment.astimezone(ZoneInfo(channel.time_zone)).date()
 	booked = credit_rest(erp, channel, books, sold, credited, on)
+	said = f"credit note {booked.name} over {written(booked.grand_total, books.currency)}, " if booked else ""
+	return _closed(erp, channel, books, said)
+
+
+def _closed(erp: Erp, channel: Channel, books: Books, said: str) -> Settled:
 	erp.forget_pushed(channel.name, books.sales_order)
 	erp.close_sales_order(books.sales_order)
-	said = f"credit note {booked.name} over {written(booked.grand_total, books.currency)}, " if booked else ""
 	owed = books.paid - books.paid_back
 	kept = f". {written(owed, books.currency)} was paid and is not given back yet" if owed > 0 else ""
 	return Settled(

@@ -85,13 +85,28 @@ def record_if_paid(world: World, channel: Channel, order_id: str, entry: Entry) 
 		return
 	order = world.erp.get_record(channel.name, ORDER, order_id)
 	invoice = world.erp.get_record(channel.name, RECORD_TYPE, order_id)
-	if order is None or not order.document or order.cancelled or (invoice and invoice.document):
+	if order is None or not order.document or order.cancelled or _was_billed(invoice, order.document):
 		return
 	payments = world.erp.records_of(channel.name, PAYMENT, order_id)
-	if moved(payments, "Receive") < (order.shop_total or ZERO):
+	if moved(payments, "Receive") < _owed(world, channel, order_id, order.shop_total or ZERO):
 		return
 	due = InvoiceDue(order_id=order_id, on=_paid_on(channel, payments))
 	world.journal.record([due_entry(channel.name, due, entry.name)])
+
+
+def _was_billed(invoice: Record | None, sales_order: str) -> bool:
+	"""An invoice that a person cancelled is not made again, unless the order changed since."""
+	return bool(invoice and invoice.document and invoice.fingerprint == sales_order)
+
+
+def _owed(world: World, channel: Channel, order_id: str, total: Decimal) -> Decimal:
+	"""What a buyer pays in all of an order: not what was taken back of it before it was paid."""
+	standing = [known.refund for known in known_refunds(world.erp, channel, order_id) if not known.is_off]
+	return total - sum((refund.total - _money_back(refund) for refund in standing), ZERO)
+
+
+def _money_back(refund: Refund) -> Decimal:
+	return sum((each.amount for each in refund.payments if each.status == "captured"), ZERO)
 
 
 def _paid_on(channel: Channel, records: Iterable[Record]) -> date | None:
@@ -146,7 +161,7 @@ def _invoice(
 	if key is None:
 		return None, ""
 	record = world.erp.get_record(channel.name, RECORD_TYPE, key)
-	if record and record.document:
+	if record and _was_billed(record, order.document or ""):
 		return None, f"Made already: {record.doctype} {record.document}"
 	if status == "Draft":
 		raise Retryable(
@@ -163,7 +178,7 @@ def _invoice(
 		return None, "Nothing is left to be billed"
 	_check_total(world, books, booked)
 	fresh = record or Record(channel.name, RECORD_TYPE, key, order_id=order.external_id)
-	record = replace(fresh, doctype=DOCTYPE, document=booked.name)
+	record = replace(fresh, doctype=DOCTYPE, document=booked.name, fingerprint=books.sales_order)
 	world.erp.save_record(record)
 	draft = "" if booked.submitted else ", a draft"
 	return record, f"{DOCTYPE} {booked.name}: {written(booked.grand_total, books.currency)}{draft}"
@@ -185,8 +200,9 @@ def _why_not(world: World, channel: Channel, due: InvoiceDue, books: Books, orde
 		return None if there else f"Delivery Note {due.delivery_note} is not there any more"
 	payments = world.erp.records_of(channel.name, PAYMENT, due.order_id)
 	paid = max(moved(payments, "Receive"), books.paid)
-	if paid < books.total:
-		return f"{written(paid, books.currency)} of {written(books.total, books.currency)} is paid: not billed yet"
+	owed = _owed(world, channel, due.order_id, books.total)
+	if paid < owed:
+		return f"{written(paid, books.currency)} of {written(owed, books.currency)} is paid: not billed yet"
 	return None
 
 

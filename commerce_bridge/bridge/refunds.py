@@ -225,11 +225,12 @@ def _credited_by_hand(work: _Work) -> str | None:
 def _follow(work: _Work, fact: Record) -> tuple[Record, str] | None:
 	"""The Sales Order made anew without what was given back; None where it cannot follow."""
 	erp = work.world.erp
-	state = release(erp, work.channel, work.refund.order_id, work.state)
+	order = _latest(work)
+	# Without it our drafts stay: deleted, they would be made again, and this refund looked at again, for ever.
+	state = release(erp, work.channel, work.refund.order_id, work.state) if order else work.state
 	if not is_free(state):
 		_refuse_while_prepared(work, state)
 		return None
-	order = _latest(work)
 	if order is None:
 		return None
 	erp.save_record(fact)
@@ -238,6 +239,13 @@ def _follow(work: _Work, fact: Record) -> tuple[Record, str] | None:
 		raise Rejected(outcome.message)
 	after = erp.get_record(work.channel.name, RECORD_TYPE, work.refund.id)
 	if after is None or after.fingerprint != TAKEN_OFF:
+		if (
+			state != work.state
+		):  # without our drafts: they would be made again, and this looked at again, for ever
+			raise Rejected(
+				f"Refund {work.refund.id} cannot be taken off Sales Order {state.name}. Submit its draft invoice, or make the "
+				"credit note by hand, then retry."
+			)
 		return None
 	return replace(after, fingerprint=DEDUCTED), outcome.message
 
@@ -318,14 +326,15 @@ def _take_goods_back(work: _Work) -> str:
 	if refund.return_id:
 		return f"Goods come back with return {refund.return_id}" if refund.lines else ""
 	wanted: dict[str, Decimal] = {}
+	kept_back, _left = unsent(books, _given_back(work))
 	for line in refund.lines:
 		if not line.restock or not line.quantity:
 			continue
 		for part in placed(line, books.quantities, refund):
 			key = part.order_line_id
 			there = books.delivered.get(key, ZERO) - books.returned.get(key, ZERO)
-			unsent = books.quantities[key] - books.delivered.get(key, ZERO)
-			back = min(max(part.quantity - unsent, ZERO), there)
+			still_here = books.quantities[key] - books.delivered.get(key, ZERO) - kept_back.get(key, ZERO)
+			back = min(max(part.quantity - max(still_here, ZERO), ZERO), there)
 			if back > 0:
 				wanted[key] = wanted.get(key, ZERO) + back
 	if not wanted:
@@ -366,7 +375,7 @@ def _not_to_send(work: _Work, fact: Record) -> str:
 	kept_back, left = unsent(books, [*_given_back(work), work.refund])
 	if not kept_back:
 		return ""
-	if not left:
+	if not left and fact.fingerprint != WAITING:  # a closed order cannot be billed
 		work.world.erp.forget_pushed(work.channel.name, books.sales_order)
 		work.world.erp.close_sales_order(books.sales_order)
 		return f"Nothing of it is left to be sent: Sales Order {books.sales_order} closed"
@@ -392,7 +401,7 @@ def _taken_back(work: _Work, record: Record | None, fact: Record) -> Outcome:
 		if note:
 			erp.delete_draft_credit_note(note.name)
 		done += f": credit note {record.document} is deleted"
-	_cancel_money(work)
+	_cancel_money(work, record)
 	erp.save_record(replace(fact, fingerprint=None, doctype=None, document=None))
 	if how in (TAKEN_OFF, DEDUCTED):
 		done += _put_back(work)
@@ -401,9 +410,12 @@ def _taken_back(work: _Work, record: Record | None, fact: Record) -> Outcome:
 	)
 
 
-def _cancel_money(work: _Work) -> None:
+def _cancel_money(work: _Work, record: Record | None) -> None:
+	"""Also of transactions that the shop does not name any more."""
 	erp = work.world.erp
-	for payment in work.refund.payments:
+	known = Refund.model_validate_json(record.data).payments if record and record.data else ()
+	payments = {each.id: each for each in (*known, *work.refund.payments)}
+	for payment in payments.values():
 		record = erp.get_record(work.channel.name, PAYMENT, payment.id)
 		if record and record.document:
 			gone = payment.model_copy(update={"status": "voided", "order_id": work.refund.order_id})

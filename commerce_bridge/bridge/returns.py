@@ -17,6 +17,7 @@ from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import Rejected, Retryable
 from commerce_bridge.bridge.model import Order, Return, ReturnNotice, ReturnStatus
 from commerce_bridge.bridge.orders import RECORD_TYPE as ORDER
+from commerce_bridge.bridge.payments import order_record
 from commerce_bridge.bridge.plan import OrderedLine, Record
 from commerce_bridge.bridge.protocols import Entry, Erp, Journal, NewEntry, Outcome, PushResult
 from commerce_bridge.bridge.receive import dedupe_key
@@ -51,7 +52,11 @@ ZERO = Decimal(0)
 
 
 def record_found(world: World, channel: Channel, order: Order) -> None:
-	"""Records an entry for each return of an order that is news; part of the transaction that books the order."""
+	"""Records an entry for each return of an order that is news; part of the transaction that books the order. Of one that
+	is not taken in, nothing is."""
+	booked = world.erp.get_record(channel.name, ORDER, order.id) if order.returns else None
+	if booked is None or not booked.document:
+		return
 	named = [found.model_copy(update={"order_id": order.id}) for found in order.returns]
 	news = [found for found in named if _is_news(world.erp, channel, found)]
 	if news:
@@ -90,14 +95,14 @@ def apply_return(erp: Erp, journal: Journal, channel: Channel, found: Return) ->
 	:raises Retryable: its order is not here yet, or a return of ours is on its way to the shop and may be this one
 	:raises Rejected: the shop and the ERP differ, or goods cannot come back; says what and where
 	"""
-	order = erp.get_record(channel.name, ORDER, found.order_id)
-	if order is None:
-		raise Retryable(f"Order {found.order_id} of return {_called(found)} is not here yet")
-	if not order.document:
-		return Outcome("Skipped", "Of an order that is not imported")
+	order = order_record(erp, channel, found.order_id, f"return {_called(found)}")
 	record = erp.get_record(channel.name, RECORD_TYPE, found.id)
-	if record and _is_older(record, found):
+	kept = record is not None and not record.document and record.data == data_of(found)
+	if record and not kept and _is_older(record, found):
 		return _outcome("Skipped", "A state as new as this was applied already", record.document)
+	if not order.document:
+		_save(erp, channel, found, record, None)
+		return Outcome("Skipped", "Of an order that is not imported")
 	if record is None and journal.is_open(channel.name, CHANGED, found.order_id):
 		raise Retryable("A return of this order is on its way to the shop: it may be this one", OWN_PENDING)
 	state = erp.get_return(record.document) if record and record.document else None
@@ -230,12 +235,12 @@ def _arrived(found: Return) -> dict[str, Decimal]:
 	return arrived
 
 
-def _save(erp: Erp, channel: Channel, found: Return, record: Record | None, name: str) -> None:
+def _save(erp: Erp, channel: Channel, found: Return, record: Record | None, name: str | None) -> None:
 	known = record or Record(channel.name, RECORD_TYPE, found.id)
 	erp.save_record(
 		replace(
 			known,
-			doctype=DOCTYPE,
+			doctype=DOCTYPE if name else None,
 			document=name,
 			version=found.version,
 			source_time=found.updated_at,

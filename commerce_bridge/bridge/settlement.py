@@ -35,6 +35,12 @@ OURS: Mapping[str, type[BaseModel]] = {
 	returns.FOUND: Return,
 	DUE: InvoiceDue,
 }
+#: Type of the records of what is told by itself → topic of the entries that look at it again.
+KEPT: Mapping[str, str] = {
+	PAYMENT: PAYMENT_FOUND,
+	REFUND: REFUND_FOUND,
+	returns.RECORD_TYPE: returns.FOUND,
+}
 Fact = Payment | Refund
 
 
@@ -53,7 +59,7 @@ def _find_kept(world: World, channel: Channel, order_id: str, entry: Entry) -> N
 	if left_out is None or left_out.cancelled or order is None or not order.document:
 		return
 	world.erp.save_record(replace(left_out, cancelled=True))
-	for record_type, topic in ((PAYMENT, PAYMENT_FOUND), (REFUND, REFUND_FOUND)):
+	for record_type, topic in KEPT.items():
 		records = world.erp.records_of(channel.name, record_type, order_id)
 		kept = [record for record in records if record.data and not record.document]
 		world.journal.record([found_entry(channel, topic, record, entry.name) for record in kept])

@@ -107,6 +107,12 @@ def follow(doctype: str, old: str, new: str) -> None:
 	)
 
 
+def on_submit(doc: Any, method: str | None = None) -> None:
+	"""What a person cancelled and amended is booked as the amended document from now on."""
+	if doc.get("amended_from"):
+		follow(doc.doctype, doc.amended_from, doc.name)
+
+
 def on_trash(doc: Any, method: str | None = None) -> None:
 	"""A document that is gone is nobody's: what the storefront sends next is matched, or made, anew."""
 	sql.execute(

@@ -195,9 +195,9 @@ def on_submit(doc: Any, method: str | None = None) -> None:
 def _tell_due(doc: Any) -> None:
 	"""One entry for each order in it, by which its invoice is made, or its payment on delivery."""
 	for channel, order_id in orders_in(doc):
-		settings = channel_settings.load(channel).channel
-		if entry := delivery_entry(settings, order_id, doc.name, getdate(doc.posting_date)):
-			stock_change.queue_document(entry)
+		for settings in channel_settings.usable([channel]):
+			if entry := delivery_entry(settings, order_id, doc.name, getdate(doc.posting_date)):
+				stock_change.queue_document(entry)
 
 
 def orders_in(doc: Any) -> list[tuple[str, str]]:

@@ -386,6 +386,12 @@ def cancel(name: str) -> None:
 
 
 def _refuse_cleared(doc: Any) -> None:
+	paid_out = {"matched_doctype": DOCTYPE, "matched_document": doc.name, "docstatus": SUBMITTED}
+	if payout := frappe.db.get_value("Payout Row", paid_out, "parent"):
+		raise Rejected(
+			f"The shop takes back the payment that is booked as Payment Entry {doc.name}, but Payout {payout} says that it was "
+			"paid out. Settle it with the gateway, or cancel that payout first; then retry, or skip this entry."
+		)
 	key = {"payment_document": DOCTYPE, "payment_entry": doc.name, "docstatus": SUBMITTED}
 	if not doc.clearance_date and not frappe.db.exists("Bank Transaction Payments", key):
 		return

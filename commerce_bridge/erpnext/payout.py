@@ -271,7 +271,7 @@ def reports() -> list[dict[str, str]]:
 def uploaded(file_url: str) -> bytes:
 	"""The content of a file that this user may read, and that lies on this site. Raises `ValidationError`."""
 	names = (
-		frappe.get_list("File", {"file_url": file_url, "is_folder": 0}, pluck="name", limit=1)
+		frappe.get_list("File", {"file_url": ("=", cstr(file_url)), "is_folder": 0}, pluck="name", limit=1)
 		if file_url
 		else []
 	)
@@ -309,7 +309,10 @@ def candidates(doc: Any, row_name: str) -> list[dict[str, Any]]:
 
 def validate(doc: Any) -> None:
 	"""Sums, accounts and the state of each row, whatever was written into them."""
-	doc.company = frappe.db.get_value("Channel Settings", doc.channel, "company")
+	settings = frappe.get_cached_doc("Channel Settings", doc.channel)
+	if doc.is_new():  # User Permissions tell one company's accountant from another's
+		settings.check_permission("select")
+	doc.company = settings.company
 	doc.payout_key = key_of(doc.gateway, doc.payout_id)
 	fill_accounts(doc)
 	_check_rows(doc)

@@ -47,6 +47,8 @@ STEPS: Mapping[ReturnStatus, tuple[ReturnStatus, ...]] = {
 REFUSED = ("declined", "cancelled")
 #: Of a row, what only the steps write.
 INSPECTED = ("inspection_result", "condition_found", "grade_found")
+TEXTS = ("note", "decision")
+LINE_TEXTS = ("reason", "condition_declared", "serial_declared", "inspection_result")
 ORDERED = """SELECT cb_line_id AS line, item_code, item_name, qty FROM `tabSales Order Item`
 	WHERE parent = %s AND COALESCE(cb_line_id, '') != '' ORDER BY idx"""
 #: What of a unit's refurbishment a disposition says.
@@ -254,14 +256,32 @@ def _entries(channel: str, name: str) -> list[NewEntry]:
 
 def validate(doc: Any) -> None:
 	"""Hook. Status, what came back and what was found of it are written by the steps below, and by nobody else."""
-	if not doc.company:
-		doc.company = frappe.get_cached_value("Channel Settings", doc.channel, "company")
+	if not (doc.flags.commerce_bridge_applied or doc.flags.commerce_bridge_step):
+		_refuse_foreign(doc)
+		_keep_machine_written(doc)
 	if doc.sales_order and not doc.customer:
 		doc.customer = frappe.db.get_value("Sales Order", doc.sales_order, "customer")
-	if not (doc.flags.commerce_bridge_applied or doc.flags.commerce_bridge_step):
-		_keep_machine_written(doc)
+	_make_plain(doc)
 	_name_lines(doc)
 	_refuse_more(doc)
+
+
+def _make_plain(doc: Any) -> None:
+	"""The Desk draws what cannot be edited as HTML: no text of ours has any."""
+	for row, fieldnames in ((doc, TEXTS), *((line, LINE_TEXTS) for line in doc.lines)):
+		for fieldname in fieldnames:
+			if row.get(fieldname):
+				row.set(fieldname, clean(row.get(fieldname)) or None)
+
+
+def _refuse_foreign(doc: Any) -> None:
+	"""Units and buyer of an order are shown to whoever may read its channel: the return is of just that channel."""
+	settings = frappe.get_doc("Channel Settings", doc.channel)
+	if doc.is_new():
+		settings.check_permission("read")
+	doc.company = settings.company
+	if doc.sales_order and frappe.db.get_value("Sales Order", doc.sales_order, "cb_channel") != doc.channel:
+		frappe.throw(_("Sales Order {0} is not of channel {1}").format(doc.sales_order, doc.channel))
 
 
 def _keep_machine_written(doc: Any) -> None:
@@ -369,6 +389,7 @@ def returnable(name: str) -> list[dict[str, Any]]:
 			"row": row.name,
 			"item_code": row.item_code,
 			"quantity": flt(row.quantity) - flt(row.received),
+			"has_serial_no": frappe.get_cached_value("Item", row.item_code, "has_serial_no"),
 			"serial_no": row.serial_no or "",
 			"warehouse": row.warehouse or "",
 			"units": [unit for out in rows if is_part(out.line, row.order_line_id) for unit in out.units],
@@ -405,7 +426,9 @@ def _chosen(doc: Any, rows: Mapping[str, Any], line: Mapping[str, Any]) -> Wante
 		frappe.throw(_("{0} has no such row any more: reload it").format(doc.name))
 	left = flt(row.quantity) - flt(row.received)
 	if flt(line["quantity"]) > left:
-		frappe.throw(_("Row {0}: {1} are expected, not {2}").format(row.idx, left, flt(line["quantity"])))
+		frappe.throw(
+			_("Row {0}: {1} are expected, not {2}").format(row.idx, f"{left:g}", f"{flt(line['quantity']):g}")
+		)
 	serials = tuple(
 		part.strip() for part in (line.get("serials") or row.serial_no or "").split("\n") if part.strip()
 	)
@@ -443,7 +466,13 @@ def inspect(name: str, lines: Sequence[Mapping[str, Any]]) -> None:
 def _grade(row: Any) -> None:
 	"""Through the document: who may not grade is refused, listings and versions follow."""
 	unit = frappe.get_doc("Serial No", row.serial_no, for_update=True)
-	unit.check_permission("write")
+	if not unit.has_permission("write"):
+		frappe.throw(
+			_("To inspect unit {0} you need a role that may change Serial Nos, such as Stock Manager").format(
+				unit.name
+			),
+			frappe.PermissionError,
+		)
 	if row.grade_found and not unit.has_permlevel_access_to("cb_grade", permission_type="write"):
 		frappe.throw(_("You may not change the grade of {0}").format(unit.name), frappe.PermissionError)
 	unit.cb_buyback_source = "Customer Return"

@@ -211,6 +211,6 @@ def on_submit(doc: Any, method: str | None = None) -> None:
 	if doc.is_return or doc.flags.commerce_bridge_applied:
 		return
 	for channel, order_id in delivery_note.orders_in(doc):
-		entry = invoice_entry(channel_settings.load(channel).channel, order_id, doc.name)
-		if entry:
-			stock_change.queue_document(entry)
+		for settings in channel_settings.usable([channel]):
+			if entry := invoice_entry(settings, order_id, doc.name):
+				stock_change.queue_document(entry)

@@ -786,6 +786,33 @@ class TestRights(PayoutCase):
 		with self.assertRaises(frappe.PermissionError):
 			api.import_payouts(SHOP, "generic", "/x", GATEWAY)
 
+	def test_of_another_company_no_payout_is_made_whatever_company_is_said(self) -> None:
+		elsewhere = f"CB Elsewhere {frappe.generate_hash(length=4)}"
+		company = {"doctype": "Company", "name": elsewhere, "company_name": elsewhere, "abbr": elsewhere[-4:]}
+		frappe.get_doc({**company, "default_currency": self.currency, "country": "Germany"}).db_insert()
+		self.addCleanup(frappe.db.rollback)
+		user = make_user("payouts-elsewhere@example.com", "Accounts User")
+		permission = {"user": user, "allow": "Company", "for_value": elsewhere}
+		frappe.get_doc({"doctype": "User Permission", **permission}).insert()
+		frappe.set_user(user)
+		values = {"channel": SHOP, "company": elsewhere, "gateway": GATEWAY, "payout_id": "P-elsewhere"}
+		row = {"row_id": "a", "kind": "Payment", "gross": 5, "net": 5}
+		doc = {
+			"doctype": "Payout",
+			**values,
+			"currency": self.currency,
+			"paid_on": DAY,
+			"net": 5,
+			"rows": [row],
+		}
+		with self.assertRaises(frappe.PermissionError):
+			frappe.get_doc(doc).insert()
+
+	def test_a_file_is_named_and_not_looked_for(self) -> None:
+		asked: Any = ["like", "%"]
+		with self.assertRaises(frappe.ValidationError):
+			payout.uploaded(asked)
+
 
 class count_queries:
 	"""How many statements the block sends."""

@@ -22,6 +22,7 @@ from commerce_bridge.tests.factory import SiteFixture
 from commerce_bridge.tests.test_permissions import make_user
 
 DOCTYPE = "Return Authorisation"
+ATTACK = '<img src=x onerror="alert(1)">broken'
 
 
 class ReturnsFixture(SiteFixture):
@@ -207,6 +208,52 @@ class TestReturnCells(return_cells.ReturnCells, SiteTestCase):
 			api.receive_return(document, [{"row": row, "quantity": 1}])
 		frappe.db.rollback()
 		self.assertEqual(frappe.db.get_value(DOCTYPE, document, "status"), "Requested")
+
+	def test_an_order_of_another_channel_is_not_shown_by_a_return(self) -> None:
+		_key, name = self.sold("foreign")
+		other = self.fixture.make_channel("Other Orders Shop").name
+		row = {"item_code": "CB-PHONE", "quantity": 1}
+		doc = frappe.get_doc({"doctype": DOCTYPE, "channel": other, "sales_order": name, "lines": [row]})
+		with self.assertRaisesRegex(frappe.ValidationError, name):
+			doc.insert()
+		frappe.db.rollback()
+
+	def test_a_return_is_made_by_who_may_read_the_channel(self) -> None:
+		_key, name = self.sold("kept-out")
+		clerk = make_user("returns_clerk@example.com", USER)
+		other = self.fixture.make_channel("Other Orders Shop").name
+		of_other = {"user": clerk, "allow": "Channel Settings", "for_value": other}
+		frappe.get_doc({"doctype": "User Permission", **of_other}).insert()
+		self.addCleanup(frappe.set_user, "Administrator")
+		frappe.set_user(clerk)
+		row = {"item_code": "CB-PHONE", "quantity": 1}
+		doc = {"doctype": DOCTYPE, "channel": self.channel.name, "sales_order": name, "lines": [row]}
+		with self.assertRaises(frappe.PermissionError):
+			frappe.get_doc(doc).insert()
+		frappe.db.rollback()
+
+	def test_a_return_is_of_its_channel_s_company(self) -> None:
+		_key, name = self.sold("company")
+		row = {"item_code": "CB-PHONE", "quantity": 1}
+		doc = {"doctype": DOCTYPE, "channel": self.channel.name, "sales_order": name, "lines": [row]}
+		elsewhere = f"CB Elsewhere {frappe.generate_hash(length=4)}"
+		company = {"doctype": "Company", "name": elsewhere, "company_name": elsewhere, "abbr": elsewhere[-4:]}
+		frappe.get_doc(company).db_insert()
+		made = frappe.get_doc({**doc, "company": elsewhere}).insert()
+		self.assertEqual(made.company, self.fixture.company)
+		frappe.db.rollback()
+
+	def test_no_text_of_it_is_markup(self) -> None:
+		"""The Desk would draw it in fields that cannot be edited."""
+		self.use_returns()
+		row = {"item_code": "CB-PHONE", "quantity": 1, "reason": ATTACK}
+		doc = {"doctype": DOCTYPE, "channel": self.channel.name, "note": ATTACK, "lines": [row]}
+		doc = frappe.get_doc(doc).insert()
+		self.fixture.decide(doc.name, "declined", ATTACK)
+		doc.reload()
+		texts = (doc.note, doc.decision, doc.lines[0].reason)
+		self.assertTrue(all(texts))
+		self.assertFalse([text for text in texts if "<" in text])
 
 	def test_older_goods_without_an_order(self) -> None:
 		self.use_returns()

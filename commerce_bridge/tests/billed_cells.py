@@ -271,6 +271,23 @@ class BilledCells(BillingSuite):
 		self.assertEqual((row["state"], self.notes(key)), ("Succeeded", []), row["message"])
 		self.assertEqual(self.books(key).paid_back, ZERO)
 
+	def test_a_refund_that_is_taken_back_takes_its_money_along_whoever_names_it(self) -> None:
+		key = self.sold(NEVER)
+		self.send(key)
+		self.tell(key, refund("r1", back("l1", 1)))
+		self.assertEqual(self.books(key).paid_back, Decimal(11))
+		row = self.tell(key, refund("r1", back("l1", 1), updated=12, cancelled=True, money=None))
+		self.assertEqual((row["state"], self.books(key).paid_back), ("Succeeded", ZERO), row["message"])
+
+	def test_of_several_refunds_what_was_sent_comes_back_once(self) -> None:
+		key = self.sold(PAID)
+		self.fixture.deliver(self.live(key)["name"], {"l1": Decimal(1)})
+		self.work()
+		for name, minute, returned in (("r1", 10, {}), ("r2", 11, {"l1": Decimal(1)})):
+			row = self.tell(key, refund(name, back("l1", 1, restock=True), minute=minute))
+			self.assertEqual(row["state"], "Succeeded", row["message"])
+			self.assertEqual(self.books(key).returned, returned)
+
 	def test_a_note_lowers_what_is_owed_unless_money_goes_back(self) -> None:
 		for money, open_of_invoice in ((None, "18"), ("11.00", "29")):
 			with self.subTest(money=money):

@@ -400,6 +400,15 @@ HISTORIES = (
 		Books("49", "38", credited="11", received="38", ledger=ledger("0", "38", "-35", "-3", "-4")),
 	),
 	History(
+		"billed once what is left of it is paid",
+		PAID,
+		(
+			told(order(), done=(DELIVER,)),
+			told(refund("r1", back("l1", 1), money=None), paid(amount="38.00", minute=11)),
+		),
+		Books("49", "38", credited="11", received="38", ledger=ledger("0", "38", "-35", "-3", "-4")),
+	),
+	History(
 		"waits for the invoice that a person makes",
 		NEVER,
 		(told(*BOUGHT, done=(DELIVER,)), told(refund("r1", back("l1", 1)), done=(Done("bill"),))),

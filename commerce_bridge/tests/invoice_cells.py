@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
-from commerce_bridge.bridge.channel import EventPolicy, PaymentMap, RefundPolicy
+from commerce_bridge.bridge.channel import EventPolicy, InvoicePolicy, PaymentMap, RefundPolicy
 from commerce_bridge.bridge.deductions import RECORD_TYPE
 from commerce_bridge.bridge.model import Event, InvoiceNotice, Payment, Refund, RefundLine, RefundRequest
 from commerce_bridge.bridge.outbound import INVOICE
@@ -150,6 +150,38 @@ class InvoiceCells(CellSuite):
 		rows = self.fixture.entries_about(document)
 		return [(row["topic"], row["state"]) for row in rows if row["topic"] in (INVOICE, REQUESTED)]
 
+	# --- ours, and a person's hand
+
+	def test_our_invoice_that_a_person_cancelled_is_made_again_for_a_changed_order_only(self) -> None:
+		key, name, invoice = self.billed_when_paid("cancelled by hand")
+		self.fixture.cancel_invoice(invoice)
+		self.pays(key, updated_at=T0 + HOUR)
+		self.assertEqual(self.invoices(name), [])
+		self.receive(order(key, line(1), line(2, 3), version=2))
+		self.pays(key, "11.00", id=f"{key}-p2", reference=f"ch2_{key}")
+		changed = self.live(key)["name"]
+		self.assertEqual([each.total for each in self.invoices(changed)], [Decimal(60)])
+
+	def billed_when_paid(self, *parts: str) -> tuple[str, str, str]:
+		"""An order that was paid and that we billed."""
+		key, name, invoice = self.billed(*parts, paid=False)
+		self.fixture.cancel_invoice(invoice)
+		policy = InvoicePolicy(when="When Paid")
+		row = self.channel.payments
+		refunds = self.channel.refunds
+		self.channel = self.fixture.make_channel(
+			self.channel.name, invoices=policy, payments=row, refunds=refunds
+		)
+		self.pays(key)
+		[made] = self.invoices(name)
+		return key, name, made.name
+
+	def invoices(self, sales_order: str) -> list[Invoice]:
+		with self.erp.transaction():
+			books = self.erp.get_books(sales_order)
+		assert books
+		return [invoice for invoice in books.invoices if not invoice.is_return]
+
 	# --- told
 
 	def test_an_invoice_is_told_once_submitted_and_once_cancelled(self) -> None:
@@ -239,6 +271,15 @@ class InvoiceCells(CellSuite):
 		self.assertEqual(row["state"], "Succeeded", row["message"])
 		self.assertNotEqual(row["reference_name"], note)
 		self.assertEqual(len(self.credits(order_name)), 2)
+
+	def test_what_a_person_credited_is_not_credited_again_when_the_shop_cancels(self) -> None:
+		key, order_name, invoice = self.billed("cancelled")
+		note = self.fixture.credit(invoice, {"l1": 1})
+		self.work()
+		row = self.cancel(key)
+		self.assertEqual((row["state"], row["error_class"]), ("Failed", "Rejected"), row["message"])
+		self.assertIn(invoice, row["message"])
+		self.assertEqual([each.name for each in self.credits(order_name)], [note])
 
 	def test_a_credit_note_of_the_shop_s_refund_asks_for_nothing(self) -> None:
 		key, order_name, _invoice = self.billed("ours", send_refunds=True)

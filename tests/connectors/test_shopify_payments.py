@@ -237,6 +237,17 @@ def test_payments_are_asked_for_with_fees_and_receipts(stage: Stage) -> None:
 	assert "ada@example.com" not in json.dumps(found.custom, default=str)
 
 
+def test_refunds_of_one_payment_are_told_apart(stage: Stage) -> None:
+	"""Their transactions all have its name: the second is no repetition of the first."""
+	order = stage.shop.place_order({"A": 2})
+	stage.shop.refund(order, {order.lines[0]: 1})
+	stage.shop.refund(order, amount=Decimal("1.11"))
+	names = {row.payment_id for refund in order.refunds for row in refund.transactions}
+	rows = [row for refund in asked(stage, order).refunds for row in refund.payments]
+	assert len(names) == 1 and len(rows) == 2
+	assert [row.reference for row in rows] == [*names, rows[1].id]
+
+
 def test_all_transactions_of_an_order_are_read(stage: Stage) -> None:
 	order = stage.shop.place_order([NewLine("A", 50)], paid=False)
 	for _number in range(130):

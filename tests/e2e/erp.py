@@ -32,6 +32,16 @@ from sandbox.world import Sandbox
 SECRET = "whsec_ZTJlLXNlY3JldC1vZi10aGUtdmVuZHVyZS1zaG9w"
 LEASE, LONGEST_RETRY = timedelta(seconds=40), timedelta(seconds=2)
 CHANNEL, WAREHOUSE, SHIPPING_ITEM = "Vendure", "Stores", "SHIPPING"
+ZERO = Decimal(0)
+BILLED_WITH = """select distinct invoice.name from sales_invoices invoice
+	join sales_invoice_items item on item.parent = invoice.name
+	where item.delivery_note = ? and invoice.status = 'Submitted'"""
+MONEY = """select parent.external_id, payment.amount, payment.payment_type = 'Pay' as gone
+	from payment_entries payment join sales_orders parent on parent.name = payment.sales_order
+	where payment.status = 'Submitted'"""
+BILLED = """select parent.external_id, invoice.grand_total as amount, invoice.is_return as gone
+	from sales_invoices invoice join sales_orders parent on parent.name = invoice.sales_order
+	where invoice.status = 'Submitted'"""
 
 
 class Erp(Protocol):
@@ -70,9 +80,19 @@ class Erp(Protocol):
 
 	def track(self, shipment: str, carrier: str, number: str, delivered: bool = False) -> None: ...
 
-	def cancel_shipment(self, shipment: str) -> None: ...
+	def cancel_shipment(self, shipment: str) -> None:
+		"""As a person does: what was billed of it first."""
+		...
 
 	def cancel_order(self, order_id: str) -> None: ...
+
+	def money(self) -> dict[str, Decimal]:
+		"""Payment Entries by the shop's order: what was received less what was given back."""
+		...
+
+	def billed(self) -> dict[str, Decimal]:
+		"""Submitted Sales Invoices by the shop's order, less credit notes."""
+		...
 
 	def move_stock(self, sku: str, quantity: int) -> None: ...
 
@@ -190,11 +210,28 @@ class EmbeddedErp:
 		self._sandbox.erp.track_delivery(shipment, [parcel], delivered)
 
 	def cancel_shipment(self, shipment: str) -> None:
+		for row in self._sandbox.database.read(BILLED_WITH, shipment):
+			self._sandbox.erp.cancel_invoice(row["name"])
 		self._sandbox.erp.cancel_delivery(shipment)
 
 	def cancel_order(self, order_id: str) -> None:
 		[name] = [row["name"] for row in self._live() if row["external_id"] == order_id]
 		self._sandbox.erp.cancel_by_hand(name)
+
+	def money(self) -> dict[str, Decimal]:
+		return self._sums(MONEY)
+
+	def billed(self) -> dict[str, Decimal]:
+		return self._sums(BILLED)
+
+	def _sums(self, statement: str) -> dict[str, Decimal]:
+		found: dict[str, Decimal] = {}
+		for row in self._sandbox.database.read(statement):
+			amount = Decimal(row["amount"])
+			found[row["external_id"]] = found.get(row["external_id"], ZERO) + (
+				-amount if row["gone"] else amount
+			)
+		return found
 
 	def move_stock(self, sku: str, quantity: int) -> None:
 		self._sandbox.erp.move_stock(sku, WAREHOUSE, Decimal(quantity))

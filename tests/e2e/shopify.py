@@ -44,6 +44,8 @@ NEEDED = {
 	"orders/cancelled",
 	"orders/edited",
 	"orders/delete",
+	"refunds/create",
+	"order_transactions/create",
 	"fulfillments/create",
 	"fulfillments/update",
 	"fulfillment_orders/moved",
@@ -115,9 +117,12 @@ class ShopifyRun(Findings):
 	def __init__(self, erp: ShopifyErp, shop: ShopifyStorefront):
 		super().__init__()
 		self.erp, self.shop = erp, shop
+		self.whole: list[Order] = []  # sent in one parcel, and in several
+		self.partly: list[Order] = []
 		self.chance = random.Random(SEED)
 		self.courier = Courier(shop, erp.webhook_url, random.Random(SEED))
 		self.orders: dict[str, Order] = {}  # what is particular about it → order
+		self.sold: dict[int, Decimal] = {}  # orders of which all was sent, and what they came to then
 
 	def run(self) -> None:
 		self._open_shop()
@@ -130,6 +135,7 @@ class ShopifyRun(Findings):
 		self._orders_equal("after they were changed")
 		self._shipments()
 		self._sent_in_the_shop()
+		self._given_back()
 		self._at_rest()
 
 	# --- setting up
@@ -284,10 +290,31 @@ class ShopifyRun(Findings):
 		self.reach(f"orders and their totals, {when}", self._totals(), self.erp.totals)
 		self.reach(f"pieces at each location, {when}", [], self._pieces_that_differ)
 
+	def _money_equal(self, when: str) -> None:
+		self.reach(f"money by order, {when}", self._money(), lambda: _moved(self.erp.money()))
+		self.reach(f"invoices less credit notes, {when}", self._billed(), self.erp.billed)
+
+	def _money(self) -> dict[str, Decimal]:
+		with self.shop.lock:
+			return _moved(
+				{
+					str(order.id): order.received + _rounded(order) - order.refunded
+					for order in self.shop.orders.values()
+					if not order.test
+				}
+			)
+
+	def _billed(self) -> dict[str, Decimal]:
+		"""Each delivery is billed, and each refund of it is a credit note."""
+		with self.shop.lock:
+			orders = [self.shop.orders[number] for number in self.sold]
+			return {str(order.id): self.sold[order.id] - order.refunded for order in orders}
+
 	def _totals(self) -> dict[str, list[Decimal]]:
+		"""What is given back of what was sent leaves the Sales Order as it is."""
 		with self.shop.lock:
 			return {
-				str(order.id): [order.current_total + order.rounding]
+				str(order.id): [self.sold.get(order.id, order.current_total + order.rounding)]
 				for order in self.shop.orders.values()
 				if not order.cancelled_at and not order.test
 			}
@@ -346,10 +373,20 @@ class ShopifyRun(Findings):
 		self.erp.track(notes[0], "FedEx", "NEW-1")
 		expected[partly[0].number][0] = ("FedEx", "NEW-1")
 		self.reach("the rest, and a later tracking number", dict(expected), lambda: self._sent(expected))
+		self._settle()
 		self.erp.cancel_shipment(notes[1])
 		expected[partly[1].number] = expected[partly[1].number][1:]
-		self.reach("a cancelled Delivery Note is taken back", expected, lambda: self._sent(expected))
+		self.reach("a cancelled Delivery Note is taken back", dict(expected), lambda: self._sent(expected))
+		self.erp.ship(str(partly[1].id), None, "UPS", f"S-{partly[1].number}")
+		expected[partly[1].number] = [*expected[partly[1].number], ("UPS", f"S-{partly[1].number}")]
+		self.reach("sent again", expected, lambda: self._sent(expected))
+		self.whole, self.partly = whole, partly
 		self._broken(lost, late)
+		self._all_sent(*whole, *partly, split, lost, late)
+
+	def _all_sent(self, *orders: Order) -> None:
+		with self.shop.lock:
+			self.sold |= {order.id: order.current_total + order.rounding for order in orders}
 
 	def _broken(self, lost: Order, late: Order) -> None:
 		"""An answer that is lost, and a shop that is gone for a while."""
@@ -401,6 +438,24 @@ class ShopifyRun(Findings):
 		self.find(
 			"submitted, they are not sent again", counts, [len(_standing(each)) for each in (order, pos)]
 		)
+		self._all_sent(order, pos)
+		self._money_equal("after shipping")
+
+	def _given_back(self) -> None:
+		"""Pieces that come back, or do not; shipping; a goodwill; several of one order, and all of one."""
+		self._later()
+		piece, shipping, goodwill, all_of_it = self.whole
+		both = self.partly[0]
+		self.shop.refund(piece, {piece.lines[0]: 1}, restock="return")
+		self.shop.refund(shipping, {shipping.lines[0]: 1}, shipping=True)
+		self.shop.refund(goodwill, amount=Decimal("2.00"))
+		self.shop.refund(both, {both.lines[0]: 1}, restock="return")
+		self.shop.refund(both, amount=Decimal("1.11"))
+		left = {line: line.current_quantity for line in all_of_it.lines}
+		self.shop.refund(all_of_it, left, shipping=True, restock="return")
+		self._settle()
+		self._orders_equal("after refunds of what was sent")
+		self._money_equal("after refunds of what was sent")
 
 	# --- the end
 
@@ -411,6 +466,7 @@ class ShopifyRun(Findings):
 		self._settle()
 		self.reach("entries that wait or failed", [], self.erp.unfinished)
 		self._orders_equal("at the end")
+		self._money_equal("at the end")
 		self.find(
 			"webhooks came twice, and overtook each other",
 			(True, True),
@@ -434,6 +490,16 @@ def _parcels(order: Order) -> list[tuple[str | None, str | None]]:
 	for rows in by_place.values():
 		most |= rows
 	return sorted(most.elements(), key=str)
+
+
+def _moved(amounts: Mapping[str, Decimal]) -> dict[str, Decimal]:
+	"""Nothing received is the same as as much given back."""
+	return {order: amount for order, amount in amounts.items() if amount}
+
+
+def _rounded(order: Order) -> Decimal:
+	"""Cash is rounded as it is paid."""
+	return sum((each.rounding for each in order.transactions), Decimal(0))
 
 
 def _standing(order: Order) -> list[Fulfilment]:

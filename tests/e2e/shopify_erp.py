@@ -13,8 +13,11 @@ from commerce_bridge.bridge.channel import (
 	Channel,
 	ChannelStatus,
 	Credentials,
+	InvoicePolicy,
 	LineItems,
 	OrderPolicy,
+	PaymentMap,
+	RefundPolicy,
 	ShippingMap,
 	StockPolicy,
 	TaxMap,
@@ -23,7 +26,11 @@ from commerce_bridge.bridge.channel import (
 from commerce_bridge.bridge.webhooks import follow_entry
 from tests.e2e.erp import SHIPPING_ITEM, EmbeddedErp, Erp
 
-CUSTOM_ITEM, GIFT_CARD_ITEM, FEE_ITEM = "CUSTOM-LINE", "GIFT-CARD", "FEE"
+CUSTOM_ITEM, GIFT_CARD_ITEM, FEE_ITEM, ADJUSTMENT_ITEM = "CUSTOM-LINE", "GIFT-CARD", "FEE", "ADJUSTMENT"
+#: Each delivery is billed, all money goes to one account, and what comes back is for sale again.
+INVOICES = InvoicePolicy(when="When Delivered")
+PAYMENTS = (PaymentMap(gateway="*", mode_of_payment="Online", account="Clearing"),)
+REFUNDS = RefundPolicy(adjustment_item=ADJUSTMENT_ITEM, returns="Submitted")
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,7 @@ class EmbeddedShopify(EmbeddedErp):
 
 	def prepare(self, app: App) -> None:
 		self._places = {f"Stores {number}": place for number, place in enumerate(app.locations, 1)}
-		for code in (SHIPPING_ITEM, CUSTOM_ITEM, GIFT_CARD_ITEM, FEE_ITEM):
+		for code in (SHIPPING_ITEM, CUSTOM_ITEM, GIFT_CARD_ITEM, FEE_ITEM, ADJUSTMENT_ITEM):
 			self._sandbox.make_item(code, is_stock_item=False)
 		for warehouse in self._places:
 			self._sandbox.make_warehouse(warehouse)
@@ -120,6 +127,9 @@ class EmbeddedShopify(EmbeddedErp):
 			stock=StockPolicy(first_push_confirmed=True, watch=True),
 			catalog=CatalogPolicy(push_prices=True, item_group="Products"),
 			orders=OrderPolicy(send_local_changes=True),
+			invoices=INVOICES,
+			payments=PAYMENTS,
+			refunds=REFUNDS,
 		)
 		self._credentials = Credentials(api_key=app.api_key, api_secret=app.api_secret)
 		self._sandbox.state.save(self._channel, self._credentials)

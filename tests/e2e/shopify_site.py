@@ -67,6 +67,7 @@ class SiteShopify(SiteErp):
 			push_stock=1,
 			push_prices=1,
 			watch_stock=1,
+			**self._books(),
 		)
 
 	def problems(self) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -233,10 +233,46 @@ class SiteErp:
 		self._site.call("PUT", f"/api/resource/Delivery Note/{shipment}".replace(" ", "%20"), values)
 
 	def cancel_shipment(self, shipment: str) -> None:
+		filters = [["delivery_note", "=", shipment], ["docstatus", "=", 1]]
+		rows = self._site.rows("Sales Invoice Item", filters, ("parent",), "Sales Invoice")
+		for name in sorted({row["parent"] for row in rows}):
+			self._cancel("Sales Invoice", name)
 		self._cancel("Delivery Note", shipment)
 
 	def cancel_order(self, order_id: str) -> None:
 		self._cancel("Sales Order", self._name(order_id))
+
+	def money(self) -> dict[str, Decimal]:
+		rows = self._of_channel("Payment Entry", "cb_amount", "payment_type")
+		return _sums((row["cb_external_id"], row["cb_amount"], row["payment_type"] == "Pay") for row in rows)
+
+	def billed(self) -> dict[str, Decimal]:
+		"""ERPNext keeps the amounts of credit notes below 0."""
+		rows = self._of_channel("Sales Invoice", "grand_total")
+		return _sums((row["cb_external_id"], row["grand_total"], False) for row in rows)
+
+	def _of_channel(self, doctype: str, *fields: str) -> list[dict[str, Any]]:
+		filters = [["cb_channel", "=", self._channel], ["docstatus", "=", 1]]
+		return self._site.rows(doctype, filters, ("cb_external_id", *fields))
+
+	def _books(self) -> dict[str, Any]:
+		"""What a channel needs to bill each delivery, and to book its money and what was given back."""
+		company = self._company["name"]
+		bank = [["company", "=", company], ["account_type", "in", ["Bank", "Cash"]], ["is_group", "=", 0]]
+		bank.append(["account_currency", "=", self._company["default_currency"]])
+		mode = self._insert("Mode of Payment", mode_of_payment=self._channel, type="Bank", enabled=1)
+		row = {
+			"gateway": "*",
+			"book": "On Capture",
+			"mode_of_payment": mode,
+			"account": self._site.rows("Account", bank)[0]["name"],
+		}
+		return {
+			"invoice_when": "When Delivered",
+			"payment_map": [row],
+			"adjustment_item": self._item(f"E2E-{self._run}-ADJUSTMENT", "Adjustment", 0),
+			"returns": "Submitted",
+		}
 
 	def _cancel(self, doctype: str, name: str) -> None:
 		self._site.call("POST", "/api/method/frappe.client.cancel", {"doctype": doctype, "name": name})
@@ -268,3 +304,12 @@ class SiteErp:
 			"Stock Drift", [["channel", "=", self._channel]], ("sku", "shown", "available")
 		)
 		return [f"{row['sku']}: shown {row['shown']}, available {row['available']}" for row in rows]
+
+
+def _sums(rows: Iterable[tuple[str, Any, bool]]) -> dict[str, Decimal]:
+	"""Amounts by order; those that are gone are taken off."""
+	found: dict[str, Decimal] = {}
+	for order_id, value, gone in rows:
+		amount = Decimal(str(value)).quantize(Decimal("0.01"))
+		found[order_id] = found.get(order_id, Decimal(0)) + (-amount if gone else amount)
+	return found

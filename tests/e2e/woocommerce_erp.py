@@ -25,7 +25,16 @@ from commerce_bridge.bridge.channel import (
 from commerce_bridge.bridge.webhooks import follow_entry
 from sandbox.database import to_text
 from tests.e2e.erp import SHIPPING_ITEM
-from tests.e2e.shopify_erp import CUSTOM_ITEM, FEE_ITEM, EmbeddedShopify, ShopifyErp
+from tests.e2e.shopify_erp import (
+	ADJUSTMENT_ITEM,
+	CUSTOM_ITEM,
+	FEE_ITEM,
+	INVOICES,
+	PAYMENTS,
+	REFUNDS,
+	EmbeddedShopify,
+	ShopifyErp,
+)
 
 #: Letters and digits: WooCommerce decodes entities in a secret.
 SECRET = "e2eSecretOfTheWooCommerceRun2026"
@@ -115,7 +124,7 @@ class EmbeddedWooCommerce(EmbeddedShopify):
 
 	def connect(self, keys: Keys) -> None:
 		self._places = {"Stores": ""}
-		for code in (SHIPPING_ITEM, CUSTOM_ITEM, FEE_ITEM):
+		for code in (SHIPPING_ITEM, CUSTOM_ITEM, FEE_ITEM, ADJUSTMENT_ITEM):
 			self._sandbox.make_item(code, is_stock_item=False)
 		self._sandbox.make_warehouse("Stores")
 		self._channel = Channel(
@@ -136,6 +145,9 @@ class EmbeddedWooCommerce(EmbeddedShopify):
 			catalog=CatalogPolicy(push_prices=True, item_group="Products"),
 			orders=OrderPolicy(send_local_changes=True),
 			shipped=ShippedPolicy(whole="completed"),
+			invoices=INVOICES,
+			payments=PAYMENTS,
+			refunds=REFUNDS,
 		)
 		self._credentials = Credentials(
 			api_key=keys.key, api_secret=keys.secret, webhook_secrets=(self.secret,)

@@ -189,9 +189,33 @@ class Rest:
 	def trash(self, order: int) -> None:
 		self.call("delete", f"orders/{order}")
 
-	def refund(self, order: int, amount: str) -> None:
-		body = {"amount": amount, "reason": "E2E", "api_refund": False, "api_restock": False}
-		self.call("post", f"orders/{order}/refunds", body)
+	def refund(self, order: int, amount: str, lines: Sequence[Row] = (), moved: bool = False) -> int:
+		"""Its id.
+
+		:param lines: what is given back of which rows of the order, as the API has it; their goods are on the shelf again
+		:param moved: the gateway is asked to give the money back
+		"""
+		body: Row = {"amount": amount, "reason": "E2E", "api_refund": moved, "api_restock": bool(lines)}
+		if lines:
+			body["line_items"] = list(lines)
+		return int(self.call("post", f"orders/{order}/refunds", body)["id"])
+
+	def refund_piece(self, order: int, moved: bool = False) -> int:
+		"""One piece of the first line, with its share of the taxes: the id of the refund."""
+		[line, *_] = self.order(order)["line_items"]
+		share = lambda text: (Decimal(text) / line["quantity"]).quantize(Decimal("0.01"))  # noqa: E731
+		net, taxes = share(line["total"]), {tax["id"]: share(tax["total"]) for tax in line["taxes"]}
+		row = {
+			"id": line["id"],
+			"quantity": 1,
+			"refund_total": float(net),
+			"refund_tax": [{"id": rate, "refund_total": float(tax)} for rate, tax in taxes.items()],
+		}
+		return self.refund(order, str(net + sum(taxes.values())), [row], moved)
+
+	def refunds(self, order: int) -> list[Row]:
+		found: list[Row] = self.call("get", f"orders/{order}/refunds", per_page=100)
+		return found
 
 	def order(self, order: int) -> Row:
 		found: Row = self.call("get", f"orders/{order}")

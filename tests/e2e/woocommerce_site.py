@@ -73,6 +73,7 @@ class SiteWooCommerce(SiteShopify):
 			send_local_changes=1,
 			push_stock=1,
 			push_prices=1,
+			**self._books(),
 		)
 
 	def _make_rate(self, currency: str) -> None:

@@ -93,9 +93,11 @@ def payments_of(steps: Sequence[Step], currency: str, voided: bool = False) -> t
 	return _less_change(found, steps, by_id)
 
 
-def given_back(steps: Sequence[Step], currency: str) -> tuple[Payment, ...]:
-	"""What went back to the buyer with a refund, of its transactions."""
-	references = References()
+def given_back(steps: Sequence[Step], currency: str, references: References) -> tuple[Payment, ...]:
+	"""What went back to the buyer with a refund, of its transactions.
+
+	:param references: of all refunds of the order: those of one payment may all have its name
+	"""
 	return tuple(
 		_payment(step.id, step, _status(step), currency, references)
 		for step in steps

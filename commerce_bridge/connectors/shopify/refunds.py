@@ -26,7 +26,7 @@ from commerce_bridge.connectors.shopify import payloads
 from commerce_bridge.connectors.shopify.amounts import DISCREPANCY, ZERO, Charge, Part, fit, shares
 from commerce_bridge.connectors.shopify.ids import id_of, number_of
 from commerce_bridge.connectors.shopify.payloads import required_id
-from commerce_bridge.connectors.shopify.payments import given_back, steps_of
+from commerce_bridge.connectors.shopify.payments import References, given_back, steps_of
 
 _RESTOCKED = frozenset({"return", "cancel", "legacy_restock"})
 _PENDING = "pending"
@@ -111,8 +111,13 @@ def refunds_of(
 	_round(drafts, order.rounding_refunded or ZERO)
 	tips = {position.id for position in lines if position.tip}
 	titles = {position.id: position for position in shipping}
-	made = (_refund(draft, order, tips, titles, line_ids, unit) for draft in drafts)
-	return tuple(refund for refund in made if _says_something(refund)), owed
+	references = References()
+	made = {
+		draft.id: _refund(draft, order, tips, titles, line_ids, unit, references)
+		for draft in sorted(drafts, key=lambda draft: int(draft.id))
+	}
+	found = (made[draft.id] for draft in drafts)
+	return tuple(refund for refund in found if _says_something(refund)), owed
 
 
 def _says_something(refund: Refund) -> bool:
@@ -306,6 +311,7 @@ def _refund(
 	shipping: Mapping[str, Position],
 	line_ids: Collection[str],
 	unit: Decimal,
+	references: References,
 ) -> Refund:
 	wire = draft.wire
 	fees = [
@@ -336,7 +342,7 @@ def _refund(
 		shipping=tuple(ships),
 		adjustments=tuple(fees),
 		total=fit(_total([*lines, *ships, *fees], order.taxes_included), unit),
-		payments=given_back(steps, order.currency),
+		payments=given_back(steps, order.currency, references),
 		return_id=id_of(wire.of_return, "Return"),
 	)
 

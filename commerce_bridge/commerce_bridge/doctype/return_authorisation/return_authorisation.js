@@ -6,6 +6,8 @@
 
 	frappe.ui.form.on("Return Authorisation", {
 		setup(frm) {
+			// Receive makes the receipts: one that is made by hand would not know what is expected.
+			frm.can_make_methods = { "Delivery Note": () => false, "Stock Entry": () => false };
 			frm.set_query("sales_order", () => ({ filters: { cb_channel: frm.doc.channel, docstatus: 1 } }));
 			frm.set_query("warehouse", "lines", () => ({ filters: { company: frm.doc.company, is_group: 0 } }));
 			frm.set_query("serial_no", "lines", (_doc, cdt, cdn) => ({
@@ -89,108 +91,102 @@
 			});
 	}
 
+	// A table in a dialog shows one line of a cell, and on a telephone one column: each line has fields of its own.
 	function ask_what_came(frm, rows) {
-		const dialog = new frappe.ui.Dialog({
-			title: __("Receive"),
-			size: "large",
-			fields: [
-				{
-					fieldname: "lines",
-					fieldtype: "Table",
-					label: __("What Came Back"),
-					cannot_add_rows: true,
-					in_place_edit: true,
-					data: rows.map((row) => ({ ...row, serials: row.serial_no || guess(row) })),
-					fields: [
-						{ fieldname: "item_code", fieldtype: "Data", label: __("Item"), read_only: 1, in_list_view: 1 },
-						{ fieldname: "quantity", fieldtype: "Float", label: __("Quantity"), in_list_view: 1 },
-						text("serials", __("Serial Nos"), { in_list_view: 1, description: __("One a line") }),
-						{
-							fieldname: "warehouse",
-							fieldtype: "Link",
-							options: "Warehouse",
-							label: __("Warehouse"),
-							in_list_view: 1,
-							get_query: () => ({ filters: { company: frm.doc.company, is_group: 0 } }),
-						},
-					],
-				},
-			],
-			primary_action_label: __("Receive"),
-			primary_action({ lines }) {
-				const wanted = lines.map(({ row, quantity, serials, warehouse }) => ({
-					row,
-					quantity,
-					serials,
-					warehouse,
-				}));
-				call(frm, "receive_return", { lines: wanted }).then((made) => {
-					dialog.hide();
-					const names = made.map(([doctype, name]) => frappe.utils.get_form_link(doctype, name, true));
-					frappe.show_alert({ message: __("Booked: {0}", [names.join(", ")]), indicator: "green" });
-				});
-			},
-		});
-		dialog.show();
+		const warehouse = {
+			fieldtype: "Link",
+			options: "Warehouse",
+			label: __("Warehouse"),
+			get_query: () => ({ filters: { company: frm.doc.company, is_group: 0 } }),
+		};
+		const fields = rows.flatMap((row, number) => [
+			head(row.item_code),
+			{ fieldtype: "Float", fieldname: `quantity_${number}`, label: __("Quantity"), default: row.quantity },
+			...(row.has_serial_no ? [serials(row, number)] : []),
+			{ fieldtype: "Column Break" },
+			{ ...warehouse, fieldname: `warehouse_${number}`, default: row.warehouse },
+		]);
+		const take = (values) => {
+			const lines = rows.map((row, number) => ({
+				row: row.row,
+				...of_line(values, number, ["quantity", "serials", "warehouse"]),
+			}));
+			const unclear = rows.findIndex((row, number) => row.has_serial_no && !names_all(lines[number]));
+			if (unclear >= 0) return refuse_unclear(rows[unclear].item_code, lines[unclear]);
+			return call(frm, "receive_return", { lines }).then((made) => {
+				dialog.hide();
+				const names = made.map(([doctype, name]) => frappe.utils.get_form_link(doctype, name, true));
+				frappe.show_alert({ message: __("Booked: {0}", [names.join(", ")]), indicator: "green" });
+			});
+		};
+		const dialog = ask(__("Receive"), fields, __("Receive"), take);
 	}
 
-	// All that is out is what comes back, unless somebody says otherwise.
-	function guess(row) {
-		return row.units.length === row.quantity ? row.units.join("\n") : "";
+	function serials(row, number) {
+		const known = row.units.length ? __("Delivered, and not back yet: {0}.", [row.units.join(", ")]) : "";
+		const description = frappe.utils.escape_html(`${__("One a line.")} ${known}`);
+		// All that is out is what comes back, unless somebody says otherwise.
+		const guess = row.units.length === row.quantity ? row.units.join("\n") : "";
+		return text(`serials_${number}`, __("Serial Nos"), { default: row.serial_no || guess, description });
+	}
+
+	function units_of(line) {
+		return (line.serials || "").split("\n").filter((unit) => unit.trim());
+	}
+
+	function names_all(line) {
+		return units_of(line).length === (line.quantity || 0) || !line.quantity;
+	}
+
+	function refuse_unclear(item_code, line) {
+		const facts = [frappe.utils.escape_html(item_code), line.quantity, units_of(line).length];
+		frappe.msgprint({
+			title: __("Which units came back?"),
+			message: __("{0}: the quantity is {1}, but there are {2} serial numbers.", facts),
+			indicator: "red",
+		});
 	}
 
 	function inspect(frm) {
-		const meta = (fieldname) => frappe.meta.get_docfield("Return Authorisation Line", fieldname);
+		const options = (fieldname) => frappe.meta.get_docfield("Return Authorisation Line", fieldname).options;
 		const rows = frm.doc.lines.filter((row) => row.received);
-		const dialog = new frappe.ui.Dialog({
-			title: __("Inspect"),
-			size: "extra-large",
-			fields: [
-				{
-					fieldname: "lines",
-					fieldtype: "Table",
-					label: __("What Was Found"),
-					cannot_add_rows: true,
-					in_place_edit: true,
-					data: rows.map((row) => ({
-						row: row.name,
-						goods: row.serial_no || row.item_code,
-						condition_found: row.condition_found,
-						grade_found: row.grade_found,
-						disposition: row.disposition,
-						inspection_result: row.inspection_result,
-					})),
-					fields: [
-						{ fieldname: "goods", fieldtype: "Data", label: __("Goods"), read_only: 1, in_list_view: 1 },
-						select("condition_found", __("Condition"), meta("condition_found").options),
-						{
-							fieldname: "grade_found",
-							fieldtype: "Link",
-							options: "Condition Grade",
-							label: __("Grade"),
-							in_list_view: 1,
-						},
-						select("disposition", __("Disposition"), meta("disposition").options),
-						text("inspection_result", __("Result"), { in_list_view: 1 }),
-					],
-				},
-			],
-			primary_action_label: __("Save"),
-			primary_action({ lines }) {
-				const found = lines.map(({ row, condition_found, grade_found, disposition, inspection_result }) => ({
-					row,
-					condition_found,
-					grade_found,
-					disposition,
-					inspection_result,
-				}));
-				call(frm, "inspect_return", { lines: found }).then(() => dialog.hide());
-			},
-		});
-		dialog.show();
+		const asked = [
+			{ fieldtype: "Select", fieldname: "condition_found", label: __("Condition"), options: options("condition_found") },
+			{ fieldtype: "Link", fieldname: "grade_found", label: __("Grade"), options: "Condition Grade" },
+			{ fieldtype: "Select", fieldname: "disposition", label: __("Disposition"), options: options("disposition") },
+			{ fieldtype: "Column Break" },
+			text("inspection_result", __("Result")),
+		];
+		const of_row = (row, number) => (field) =>
+			field.fieldname
+				? { ...field, fieldname: `${field.fieldname}_${number}`, default: row[field.fieldname] }
+				: field;
+		const fields = rows.flatMap((row, number) => [head(goods(row)), ...asked.map(of_row(row, number))]);
+		const names = asked.map(({ fieldname }) => fieldname).filter(Boolean);
+		const keep = (values) => {
+			const lines = rows.map((row, number) => ({ row: row.name, ...of_line(values, number, names) }));
+			return call(frm, "inspect_return", { lines }).then(() => dialog.hide());
+		};
+		const dialog = ask(__("Inspect"), fields, __("Save"), keep);
 	}
 
-	function select(fieldname, label, options) {
-		return { fieldname, fieldtype: "Select", label, options, in_list_view: 1 };
+	function goods(row) {
+		return row.serial_no ? `${row.item_code}: ${row.serial_no}` : row.item_code;
+	}
+
+	function of_line(values, number, names) {
+		return Object.fromEntries(names.map((name) => [name, values[`${name}_${number}`]]));
+	}
+
+	function head(label) {
+		return { fieldtype: "Section Break", label: frappe.utils.escape_html(label) };
+	}
+
+	function ask(title, fields, primary_action_label, primary_action) {
+		const dialog = new frappe.ui.Dialog({ title, size: "large", fields, primary_action_label, primary_action });
+		// Frappe's dialogs have no name for a screen reader, nor has the button that closes them.
+		dialog.$wrapper.attr("aria-label", title).find(".btn-modal-close").attr("aria-label", __("Close"));
+		dialog.show();
+		return dialog;
 	}
 })();
