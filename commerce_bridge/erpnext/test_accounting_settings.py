@@ -87,11 +87,14 @@ class TestRead(AccountingCase):
 		self.assertEqual(channel.refunds, RefundPolicy())
 		self.assertEqual(channel.payments, ())
 
-	def test_a_new_channel_has_the_same_defaults(self) -> None:
+	def test_a_new_channel_books_nothing_until_somebody_chooses(self) -> None:
 		doc = frappe.new_doc("Channel Settings")
 		doc.update({"name": "CB New", "platform": "custom", "company": self.company})
 		channel = channel_settings.channel_of(doc)
-		self.assertEqual((channel.invoices, channel.refunds), (InvoicePolicy(), RefundPolicy()))
+		self.assertEqual(
+			(channel.payments, channel.invoices, channel.refunds),
+			((), InvoicePolicy(), RefundPolicy(credit_notes=False)),
+		)
 
 	def test_a_new_row_has_no_currency(self) -> None:
 		"""Frappe fills a field called "currency" in with the site's: the row would be for no other."""
