@@ -170,7 +170,7 @@ class TestInvoiceEvents(invoice_cells.InvoiceCells, SiteTestCase):
 			doc.submit()
 			frappe.db.commit()
 		finally:
-			frappe.db.sql = original
+			del frappe.db.sql  # the class has it
 		inserts = [text for text in statements if "INSERT INTO `tabSync Log`" in text]
 		self.assertEqual(len(inserts), 1)
 		self.assertEqual(len(self.topics(doc.name)), 2)

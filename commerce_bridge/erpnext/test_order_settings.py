@@ -67,8 +67,9 @@ class TestAfterwards(SettingsCase):
 
 	def test_without_stock_there_is_nothing_to_pick(self) -> None:
 		self.fixture.make_channel(SHOP, afterwards="Create Pick List")
-		self.fixture.set_stock("CB-PHONE", Decimal(0))
-		doc = self.booked("a-4", self.simple("a-4"))
+		self.fixture.make_item("CB-NEVER-STOCKED")
+		sold = line("l1", "CB-NEVER-STOCKED", 2, "10.00", 2, "1.00")
+		doc = self.booked("a-4", self.order("a-4", sold, total="22.00"))
 		self.assertEqual(doc.docstatus, 1)
 		self.assertFalse(frappe.db.exists("Pick List Item", {"sales_order": doc.name}))
 

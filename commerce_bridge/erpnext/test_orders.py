@@ -15,6 +15,7 @@ from erpnext.selling.doctype.sales_order.sales_order import make_delivery_note, 
 from erpnext.stock.doctype.delivery_note.delivery_note import make_sales_return
 
 from commerce_bridge.bridge import worker
+from commerce_bridge.bridge.channel import RefundPolicy
 from commerce_bridge.bridge.protocols import NewEntry
 from commerce_bridge.erpnext import sales_order, site
 from commerce_bridge.tests.base import SiteTestCase
@@ -230,6 +231,7 @@ class TestFollowing(OrdersCase):
 		self.assertEqual((doc.name, doc.docstatus, doc.grand_total, len(doc.items)), (first.name, 0, 16.5, 2))
 
 	def test_delivered_or_billed_is_left_and_says_what_to_do(self) -> None:
+		self.fixture.make_channel(SHOP, refunds=RefundPolicy(credit_notes=False))
 		for external_id, make in (("f-3", make_delivery_note), ("f-4", make_sales_invoice)):
 			self.send("order.upserted", self.simple(external_id))
 			order = self.sales_order(external_id)

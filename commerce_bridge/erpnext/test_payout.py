@@ -818,14 +818,14 @@ class count_queries:
 	"""How many statements the block sends."""
 
 	def __enter__(self) -> list[int]:
-		self.counted, self.original = [0], frappe.db.sql
+		counted, original = [0], frappe.db.sql
 
 		def sql(*arguments: Any, **more: Any) -> Any:
-			self.counted[0] += 1
-			return self.original(*arguments, **more)
+			counted[0] += 1
+			return original(*arguments, **more)
 
 		frappe.db.sql = sql
-		return self.counted
+		return counted
 
 	def __exit__(self, *_error: Any) -> None:
-		frappe.db.sql = self.original
+		del frappe.db.sql  # the class has it
