@@ -201,11 +201,18 @@ class Desk:
 			control.locator("input, textarea").first.press("Tab")
 
 	def _link(self, box: Locator, value: str) -> None:
-		box.fill(value)
+		"""A list that closes before it is drawn, as in a dialog that is still opening, is asked for anew."""
 		option = self.page.locator(".awesomplete ul:visible [role=option]").filter(
 			has=self.page.get_by_text(value, exact=True)
 		)
-		option.first.click()
+		for _ in range(OPENINGS):
+			box.fill("")
+			box.fill(value)
+			try:
+				option.first.click(timeout=OPEN_MILLISECONDS)
+				break
+			except TimeoutError:
+				continue
 		expect(box).to_have_value(value)
 
 	def add_row(self, table: str, **cells: str) -> None:

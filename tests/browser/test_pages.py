@@ -36,7 +36,8 @@ def kind_of(name: str) -> str:
 
 
 def look_at(desk: Desk, name: str) -> None:
-	assert "undefined" not in desk.page.locator(".page-container:visible").inner_text()
+	rows = desk.page.locator(".list-row-container:visible, .datatable:visible").all_inner_texts()
+	assert "undefined" not in "".join(rows)
 	desk.assert_fits()
 	desk.assert_accessible()
 	desk.picture(name)
