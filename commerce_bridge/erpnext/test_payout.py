@@ -19,7 +19,7 @@ from commerce_bridge.bridge.model import BalanceRow
 from commerce_bridge.bridge.model import Payout as Told
 from commerce_bridge.bridge.plan import Record
 from commerce_bridge.bridge.protocols import PayoutPage
-from commerce_bridge.erpnext import channel_record, payout, site
+from commerce_bridge.erpnext import channel_record, payment_entry, payout, site
 from commerce_bridge.erpnext.payout import Saved
 from commerce_bridge.permissions import MANAGER
 from commerce_bridge.permissions import USER as USER_ROLE
@@ -277,6 +277,28 @@ class TestBooked(PayoutCase):
 		frappe.db.commit()
 		with self.assertRaises(frappe.LinkExistsError):
 			frappe.get_doc("Payment Entry", booked).cancel()
+
+	def test_a_shop_that_takes_back_what_was_paid_out_is_told_the_payout(self) -> None:
+		booked = self.pay("pay_1", 100)
+		doc = self.bring(self.row("b1", "payment", "100.00", reference="pay_1"))
+		doc.submit()
+		frappe.db.commit()
+		with self.assertRaisesRegex(Rejected, doc.name):
+			payment_entry.cancel(booked)
+		self.assertEqual(frappe.db.get_value("Payment Entry", booked, "docstatus"), 1)
+
+	def test_a_payment_that_a_person_amended_is_the_amended_one(self) -> None:
+		"""What the shop says of it next is said of the Payment Entry that stands."""
+		booked = self.pay("pay_1", 100)
+		key = (SHOP, "Payment", "pay_1")
+		channel_record.save(Record(*key, doctype="Payment Entry", document=booked))
+		old = frappe.get_doc("Payment Entry", booked)
+		old.cancel()
+		amended = frappe.copy_doc(old)
+		amended.amended_from, amended.docstatus = booked, 0
+		amended.insert().submit()
+		record = channel_record.get(*key)
+		self.assertEqual(record and record.document, amended.name)
 
 	def test_cancelled_with_its_journal_entry_and_imported_again(self) -> None:
 		self.pay("pay_1", 100)
