@@ -14,12 +14,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Literal
 
 from commerce_bridge.bridge.errors import Rejected
 from commerce_bridge.bridge.model import BalanceRow, Payout
 from commerce_bridge.bridge.money import decimals_of, written
-from commerce_bridge.bridge.payout_numbers import mark_of, parse_amount, parse_day, parse_minor, parse_moment
+from commerce_bridge.bridge.payout_numbers import (
+	day_first_of,
+	mark_of,
+	parse_amount,
+	parse_day,
+	parse_minor,
+	parse_moment,
+)
 
+Kind = Literal["payment", "refund", "dispute", "fee", "adjustment", "reserve"]
 LARGEST_FILE = 20_000_000
 MOST_ROWS = 50_000
 #: A header is among the first rows: some reports begin with a title, or with what they are about.
@@ -58,7 +67,7 @@ class Spelling:
 	mark: str | None = None
 	minor: bool = False
 	signed: bool = True
-	day_first: bool = False
+	day_first: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +155,11 @@ class Cells:
 		return row
 
 
+def note_of(*parts: str | None) -> str | None:
+	"""What is known of a row besides its numbers, in one line."""
+	return " · ".join(part for part in parts if part)[:LONGEST_NOTE] or None
+
+
 def one_of_each(lines: Sequence[Line], gateway: str) -> list[Payout]:
 	"""A payout of each id that the rows name, in their order."""
 	by_id: dict[str, list[Line]] = {}
@@ -194,6 +208,9 @@ class Preset:
 	:param needed: fields without which a file is not this report; a tuple in it means one of them
 	:param amounts: fields that hold money
 	:param line: what a row says; None for one that moved no money to or from the balance yet
+	:param day_first: how the report writes days in numbers; None: it does not, or see `days`
+	:param days: fields whose days are written as in the country of who downloads the report: which number is the day
+	    is asked of all of them together
 	:param record: with it, the first cell of a row says what it is: (header, body, start of a section)
 	"""
 
@@ -207,7 +224,8 @@ class Preset:
 	line: Callable[[Cells], Line | None]
 	minor: bool = False
 	signed: bool = True
-	day_first: bool = False
+	day_first: bool | None = None
+	days: tuple[str, ...] = ()
 	currency: str | None = None
 	record: tuple[str, str, str] | None = None
 	assemble: Callable[[Sequence[Line], str], list[Payout]] = field(default=one_of_each)
@@ -241,7 +259,7 @@ def read(content: bytes, preset: Preset, gateway: str) -> Imported:
 	"""
 	sheet = _sheet(decoded(content), preset)
 	rows = list(_body(sheet, preset))
-	spelling = Spelling(_mark(rows, preset), preset.minor, preset.signed, preset.day_first)
+	spelling = Spelling(_mark(rows, preset), preset.minor, preset.signed, _day_first(rows, preset))
 	lines, left_out = [], 0
 	for number, section, values in rows:
 		cells = Cells(number, section, values, sheet.names, spelling)
@@ -383,6 +401,23 @@ def _mark(rows: Sequence[tuple[int, str, Mapping[str, str]]], preset: Preset) ->
 			if mark and not proof:
 				proof = (mark, number, preset.columns[name][0], text.strip()[:40])
 	return proof[0] if proof else None
+
+
+def _day_first(rows: Sequence[tuple[int, str, Mapping[str, str]]], preset: Preset) -> bool | None:
+	"""Which number is the day, as all days of the file agree on. Raises `Rejected` where two do not."""
+	proof: tuple[bool, int, str] | None = None
+	for number, _section, values in rows:
+		for name in preset.days:
+			text = values.get(name, "").strip()
+			first = day_first_of(text)
+			if first is not None and proof and first != proof[0]:
+				raise Rejected(
+					f'Row {number}, column "{preset.columns[name][0]}": "{text[:40]}" does not go with "{proof[2]}" in'
+					f" row {proof[1]}: only one of day and month can come first"
+				)
+			if first is not None and not proof:
+				proof = (first, number, text[:40])
+	return proof[0] if proof else preset.day_first
 
 
 def _currency(values: Mapping[str, str], preset: Preset) -> str:

@@ -24,6 +24,8 @@ WHOLE = re.compile(r"-?\d{1,16}", re.ASCII)
 UNIX = re.compile(r"\d{10}", re.ASCII)
 YEAR_FIRST = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d")
 DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y")
+MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y")
+NUMBERS = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2\d{4}\b", re.ASCII)
 NAMED_MONTH = ("%d-%b-%Y", "%d %b %Y")
 TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", "T%H:%M:%S")
 #: A time of the day is followed by a zone: its name, or its distance from UTC.
@@ -108,10 +110,24 @@ def _signed(negative: bool, amount: Decimal, text: str) -> Decimal:
 	return (-amount if negative else amount) or Decimal(0)  # no negative zero
 
 
-def parse_moment(text: str, day_first: bool) -> datetime:
+def day_first_of(text: str) -> bool | None:
+	"""Whether a day like 25/07/2026 proves that days come first, or 07/25/2026 that months do; None for neither.
+
+	With points between the numbers the day is first wherever they are written so.
+	"""
+	found = NUMBERS.match(text.strip())
+	if not found:
+		return None
+	first, mark, second = int(found[1]), found[2], int(found[3])
+	if mark == "." or first > 12:
+		return True
+	return False if second > 12 else None
+
+
+def parse_moment(text: str, day_first: bool | None) -> datetime:
 	"""A day, or a time of it; in UTC where a distance from it is said, else as it stands there, taken for UTC.
 
-	:param day_first: whether 05/07/2026 is in July; otherwise it is refused, for it may be in May
+	:param day_first: whether 05/07/2026 is in July, or in May; None: it is refused, for it may be either
 	:raises Rejected: for what is no day
 	"""
 	kept = text.strip()
@@ -123,7 +139,8 @@ def parse_moment(text: str, day_first: bool) -> datetime:
 		pass  # not ISO 8601: one of the other spellings, or none
 	zoned = ZONE.search(kept)
 	plain = ZONE.sub("", kept) if zoned and zoned.group().strip() not in ("AM", "PM") else kept
-	for day in (*YEAR_FIRST, *NAMED_MONTH, *(DAY_FIRST if day_first else ())):
+	numbers = {True: DAY_FIRST, False: MONTH_FIRST, None: ()}[day_first]
+	for day in (*YEAR_FIRST, *NAMED_MONTH, *numbers):
 		for time in TIMES:
 			try:
 				return _aware(datetime.strptime(plain, day + time))
@@ -132,7 +149,7 @@ def parse_moment(text: str, day_first: bool) -> datetime:
 	raise Rejected(f'"{text[:40]}" is not a day like 2026-11-21')
 
 
-def parse_day(text: str, day_first: bool) -> date:
+def parse_day(text: str, day_first: bool | None) -> date:
 	"""The day as it is written: of a time, the day where it was written, whatever day it was in UTC then.
 
 	:raises Rejected: for what is no day

@@ -6,19 +6,17 @@ Each preset names the page that documents its columns. Rows say of themselves wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import Literal
+from collections.abc import Mapping
 
 from commerce_bridge.bridge.errors import Rejected
-from commerce_bridge.bridge.model import BalanceRow, Payout
-from commerce_bridge.bridge.payout_csv import Cells, Line, Preset, payout_of
-
-Kind = Literal["payment", "refund", "dispute", "fee", "adjustment", "reserve"]
+from commerce_bridge.bridge.model import BalanceRow
+from commerce_bridge.bridge.payout_csv import Cells, Kind, Line, Preset, note_of
+from commerce_bridge.bridge.payout_paypal import ACTIVITY_DOWNLOAD, SETTLEMENT_REPORT
 
 # https://docs.stripe.com/reports/reporting-categories
 STRIPE_KINDS: dict[str, Kind] = {
 	"charge": "payment",
+	"charge_failure": "refund",
 	"refund": "refund",
 	"refund_failure": "refund",
 	"partial_capture_reversal": "refund",
@@ -27,6 +25,28 @@ STRIPE_KINDS: dict[str, Kind] = {
 	"fee": "fee",
 	"network_cost": "fee",
 	"risk_reserved_funds": "reserve",
+}
+
+# https://docs.stripe.com/reports/balance-transaction-types
+STRIPE_TYPES: dict[str, Kind] = {
+	"charge": "payment",
+	"payment": "payment",
+	"refund": "refund",
+	"payment_refund": "refund",
+	"payment_failure_refund": "refund",
+	"payment_reversal": "refund",
+	"refund_failure": "refund",
+	"stripe_fee": "fee",
+	"stripe_fx_fee": "fee",
+	"network_cost": "fee",
+	"reserved_funds": "reserve",
+	"reserve_transaction": "reserve",
+	"reserve_hold": "reserve",
+	"reserve_release": "reserve",
+	"payment_network_reserve_hold": "reserve",
+	"payment_network_reserve_release": "reserve",
+	"payout_minimum_balance_hold": "reserve",
+	"payout_minimum_balance_release": "reserve",
 }
 
 # https://razorpay.com/docs/api/settlements/fetch-recon/
@@ -43,21 +63,6 @@ PAYTM_KINDS: dict[str, Kind] = {
 	"release": "reserve",
 }
 
-# https://developer.paypal.com/docs/reports/reference/tcodes/ : codes, then groups of codes
-PAYPAL_CODES: dict[str, Kind] = {
-	"T1107": "refund",
-	"T1106": "dispute",
-	"T1108": "fee",
-	"T1109": "fee",
-	"T1105": "reserve",
-	"T1110": "reserve",
-	"T1111": "reserve",
-	"T1201": "dispute",
-	"T1202": "dispute",
-}
-PAYPAL_GROUPS: dict[str, Kind] = {"T01": "fee", "T15": "reserve", "T21": "reserve"}
-PAYPAL_RECEIVED, PAYPAL_WITHDRAWN = "T00", "T04"
-
 # https://account.authorize.net/help/Search/Download_to_File/Expanded_Fields_Comma_Separated.htm
 AUTHORIZE_REFUNDS = ("credit", "refund")
 
@@ -68,15 +73,28 @@ def _by(kinds: Mapping[str, Kind], word: str) -> Kind:
 
 def _stripe(cells: Cells) -> Line | None:
 	"""A balance transaction of an automatic payout; one of no payout yet is left out."""
+	return _stripe_line(cells, _by(STRIPE_KINDS, cells.needed("category")))
+
+
+def _stripe_balance(cells: Cells) -> Line | None:
+	"""A row of the dashboard's own export. A dispute has no type there: it is an adjustment whose description says
+	so (seen in imazen/reunion, parsers: "Chargeback withdrawal for ch_…")."""
+	word = cells.needed("category")
+	disputed = word == "adjustment" and (cells.text("note") or "").casefold().startswith("chargeback")
+	return _stripe_line(cells, "dispute" if disputed else _by(STRIPE_TYPES, word))
+
+
+def _stripe_line(cells: Cells, kind: Kind) -> Line | None:
+	"""The row of a payout of its own source is the payout. One of another is money that left on its own, such as an
+	instant payout: the next automatic payout lists it among its rows."""
 	payout = cells.short("payout_id")
 	if payout is None:
 		return None
-	currency, category = cells.currency(), cells.needed("category")
+	currency, category, source = cells.currency(), cells.needed("category"), cells.short("source_id")
 	net = cells.needed_amount("net", currency)
-	if category == "payout":
+	if source == payout or (category == "payout" and source is None):
 		return Line(payout, cells.day("paid_on"), currency, net=-net)
-	kind = _by(STRIPE_KINDS, category)
-	ids = (cells.short(name) for name in ("source_id", "charge_id", "payment_intent"))
+	ids = (source, cells.short("charge_id"), cells.short("payment_intent"))
 	row = BalanceRow(
 		id=cells.needed("id"),
 		kind=kind,
@@ -86,14 +104,10 @@ def _stripe(cells: Cells) -> Line | None:
 		currency=currency,
 		reference=next(filter(None, ids), None),
 		moved_at=cells.moment("moved_at"),
-		note=_note(category, cells.text("note")),
+		note=note_of(category, cells.text("note")),
 	)
 	trace = cells.short("trace")
 	return Line(payout, cells.day("paid_on"), currency, cells.check_net(row), trace)
-
-
-def _note(*parts: str | None) -> str | None:
-	return " · ".join(part for part in parts if part)[:500] or None
 
 
 def _razorpay(cells: Cells) -> Line | None:
@@ -125,7 +139,7 @@ def _razorpay(cells: Cells) -> Line | None:
 		reference=cells.needed("id"),
 		order_number=cells.short("order_number"),
 		moved_at=cells.moment("moved_at"),
-		note=_note(word, cells.text("note")),
+		note=note_of(word, cells.text("note")),
 	)
 	return Line(payout, paid_on, currency, cells.check_net(row, "credit"), utr)
 
@@ -154,7 +168,7 @@ def _paytm(cells: Cells) -> Line | None:
 		reference=cells.needed("id"),
 		order_number=cells.short("order_number"),
 		moved_at=cells.moment("moved_at"),
-		note=_note(word),
+		note=note_of(word),
 	)
 	return Line(payout, cells.day("paid_on"), currency, cells.check_net(row), utr)
 
@@ -179,88 +193,9 @@ def _authorize(cells: Cells) -> Line | None:
 		reference=cells.needed("id"),
 		order_number=cells.short("order_number"),
 		moved_at=cells.moment("moved_at"),
-		note=_note(cells.text("type")),
+		note=note_of(cells.text("type")),
 	)
 	return Line(f"{paid_on} {currency}", paid_on, currency, cells.check_net(row, "amount"))
-
-
-def _paypal(cells: Cells) -> Line:
-	"""A row of the settlement report: amounts in the smallest unit, without signs; CR came in, DR went out."""
-	currency, code = cells.currency(), cells.needed("code").upper()
-	gross = _directed(cells, "gross", "direction", currency)
-	fee = -_directed(cells, "fee", "fee_direction", currency)
-	if cells.amount("fee", currency) and (cells.text("fee_currency") or currency).upper() != currency:
-		raise cells.refused("fee_currency", f"is not {currency}, as the amount is")
-	day, number = cells.day("paid_on"), cells.needed("id")
-	if code.startswith(PAYPAL_WITHDRAWN) and not fee:
-		return Line(number, day, currency, reference=cells.short("bank_reference") or number, net=-gross)
-	row = BalanceRow(
-		id=f"{number} {code}",
-		kind=_paypal_kind(code, gross),
-		gross=gross,
-		fee=fee,
-		net=gross - fee,
-		currency=currency,
-		reference=number,
-		order_number=cells.short("order_number"),
-		moved_at=cells.moment("moved_at"),
-		note=_note(code, cells.text("parent")),
-	)
-	return Line(f"{cells.section} {currency}", day, currency, row)
-
-
-def _directed(cells: Cells, name: str, direction: str, currency: str) -> Decimal:
-	amount = cells.amount(name, currency)
-	if not amount:
-		return amount
-	word = cells.needed(direction).upper()
-	if word not in ("CR", "DR"):
-		raise cells.refused(direction, f'"{word[:40]}" is neither CR nor DR')
-	return amount if word == "CR" else -amount
-
-
-def _paypal_kind(code: str, gross: Decimal) -> Kind:
-	if code.startswith(PAYPAL_RECEIVED):
-		return "payment" if gross > 0 else "adjustment"
-	return PAYPAL_CODES.get(code) or PAYPAL_GROUPS.get(code[:3], "adjustment")
-
-
-def _by_withdrawal(lines: Sequence[Line], gateway: str) -> list[Payout]:
-	"""A payout of each withdrawal to the bank, with what moved on the balance before it; what moved after the last
-	of them is of that one. What stays in the balance, or was left in it, is a row of its own.
-
-	Without a withdrawal, the report's day is a payout of nothing: its fees are booked all the same.
-	"""
-	payouts: list[Payout] = []
-	for currency in dict.fromkeys(line.currency for line in lines):
-		groups: list[list[Line]] = [[]]
-		for line in (one for one in lines if one.currency == currency):
-			groups[-1].append(line)
-			if line.net is not None:
-				groups.append([])
-		rest = groups.pop()
-		if groups:
-			groups[-1] += rest
-		else:
-			groups.append(rest)
-		payouts += [_with_balance(group, gateway) for group in groups]
-	return payouts
-
-
-def _with_balance(lines: Sequence[Line], gateway: str) -> Payout:
-	withdrawn = next((line for line in lines if line.net is not None), None)
-	first = withdrawn or lines[0]
-	name = withdrawn.payout if withdrawn else f"{first.paid_on} {first.currency}"
-	payout = payout_of(name, [first, *(line for line in lines if line is not first)], gateway)
-	net = withdrawn.net if withdrawn and withdrawn.net is not None else Decimal(0)
-	rest = net - sum((row.net for row in payout.rows), Decimal(0))
-	if rest:
-		note = "stays in the balance" if rest < 0 else "was in the balance before"
-		kept = BalanceRow(
-			id=f"{name} balance", kind="reserve", gross=rest, net=rest, currency=payout.currency, note=note
-		)
-		payout = payout.model_copy(update={"rows": (*payout.rows, kept)})
-	return payout.model_copy(update={"net": net})
 
 
 def _generic(cells: Cells) -> Line:
@@ -336,6 +271,9 @@ RAZORPAY_NEEDED = ("payout_id", "paid_on", "id", "type", "amount", "debit", "cre
 RAZORPAY_AMOUNTS = ("amount", "fee", "tax", "debit", "credit")
 
 _ALL = (
+	# Seen in tests of BananaAccounting/Universal (extensions/import/stripe) and of
+	# wikimedia/wikimedia-fundraising-SmashPig (PaymentProviders/Stripe): columns as chosen, days in the account's zone,
+	# codes of currencies in small letters, fees above zero, "25" or "25.00".
 	Preset(
 		key="stripe",
 		title="Stripe: Payout Reconciliation, Itemized",
@@ -361,34 +299,34 @@ _ALL = (
 		amounts=("gross", "fee", "net"),
 		line=_stripe,
 	),
+	# Seen in tests of BananaAccounting/Universal (extensions/import/stripe: decimal commas, minutes without seconds)
+	# and in imazen/reunion (refunds whose fee is below zero, an instant payout, a payout that was taken back).
 	Preset(
-		key="paypal",
-		title="PayPal: Settlement Report",
-		gateway="paypal",
-		source="https://developer.paypal.com/docs/reports/sftp-reports/settlement-report/",
+		key="stripe_balance",
+		title="Stripe: Balance, all activity (Export)",
+		gateway="stripe",
+		source="https://docs.stripe.com/reports/balance-transaction-types",
 		columns={
-			"id": ("Transaction ID",),
-			"order_number": ("Invoice ID",),
-			"parent": ("PayPal Reference ID",),
-			"code": ("Transaction Event Code",),
-			"moved_at": ("Transaction Initiation Date",),
-			"paid_on": ("Transaction Completion Date",),
-			"direction": ("Transaction Debit or Credit",),
-			"gross": ("Gross Transaction Amount",),
-			"currency": ("Gross Transaction Currency",),
-			"fee_direction": ("Fee Debit or Credit",),
-			"fee": ("Fee Amount",),
-			"fee_currency": ("Fee Currency",),
-			"bank_reference": ("Bank Reference ID",),
+			"payout_id": ("Transfer",),
+			"paid_on": ("Transfer Date (UTC)", "Transfer Date"),
+			"id": ("id",),
+			"category": ("Type",),
+			"currency": ("Currency",),
+			"gross": ("Amount",),
+			"fee": ("Fee",),
+			"net": ("Net",),
+			"source_id": ("Source",),
+			"moved_at": ("Created (UTC)", "Created"),
+			"note": ("Description",),
 		},
-		needed=("id", "code", "paid_on", "direction", "gross", "currency"),
-		amounts=("gross", "fee"),
-		line=_paypal,
-		minor=True,
-		signed=False,
-		record=("CH", "SB", "SH"),
-		assemble=_by_withdrawal,
+		needed=("payout_id", "paid_on", "id", "category", "currency", "gross", "fee", "net", "source_id"),
+		amounts=("gross", "fee", "net"),
+		line=_stripe_balance,
 	),
+	SETTLEMENT_REPORT,
+	ACTIVITY_DOWNLOAD,
+	# The 27 columns of Razorpay's own sample report, as public importers of it repeat them: days in ISO 8601 there, with
+	# the day first in others; credit is amount less fee and tax.
 	Preset(
 		key="razorpay",
 		title="Razorpay: Settlement Recon",
@@ -414,6 +352,8 @@ _ALL = (
 		day_first=True,
 		currency="INR",
 	),
+	# Names as documented for the dashboard's report and, in camel case, for the API; no file of an account was found.
+	# That refunds have no sign: https://medium.com/paytm-for-business/know-your-panel-settlements-56dc0ec29ea9
 	Preset(
 		key="paytm",
 		title="Paytm: Settlement Report",
@@ -439,6 +379,8 @@ _ALL = (
 		day_first=True,
 		currency="INR",
 	),
+	# moodle/moodle read these files (enrol/authorize/uploadcsv.php, 49 or 70 columns): a refund is "Credit", and "Settled
+	# Successfully" or "Refund Settled Successfully".
 	Preset(
 		key="authorize_net",
 		title="Authorize.net: Expanded Fields",

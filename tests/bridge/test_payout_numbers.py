@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from commerce_bridge.bridge.errors import Rejected
 from commerce_bridge.bridge.money import decimals_of
-from commerce_bridge.bridge.payout_numbers import mark_of, parse_amount, parse_day, parse_minor, parse_moment
+from commerce_bridge.bridge.payout_numbers import (
+	day_first_of,
+	mark_of,
+	parse_amount,
+	parse_day,
+	parse_minor,
+	parse_moment,
+)
 
 CURRENCIES = ("EUR", "INR", "JPY", "KWD")
 
@@ -122,16 +129,38 @@ def test_smallest_units() -> None:
 	],
 )
 def test_days(text: str, day: date) -> None:
-	assert parse_day(text, False) == day
+	assert parse_day(text, None) == day
 
 
 def test_a_day_that_may_be_two_is_refused_where_the_report_does_not_say() -> None:
 	assert parse_day("05/07/2026 10:00:00", True) == date(2026, 7, 5)
+	assert parse_day("05/07/2026 10:00:00", False) == date(2026, 5, 7)
+	assert parse_day("5/7/2026", True) == date(2026, 7, 5)
 	for text in ("05/07/2026", "2026-13-01", "soon", "21.11"):
 		with pytest.raises(Rejected):
-			parse_day(text, False)
+			parse_day(text, None)
+	with pytest.raises(Rejected):
+		parse_day("25/07/2026", False)
+
+
+@pytest.mark.parametrize(
+	("text", "day_first"),
+	[
+		("25/07/2026", True),
+		("07/25/2026 10:00:00", False),
+		("05.07.2026", True),
+		("5/7/2026", None),
+		("13/13/2026", True),
+		("2026-07-25", None),
+		("25-Jul-2026", None),
+		("25/07-2026", None),
+		("", None),
+	],
+)
+def test_which_number_is_the_day(text: str, day_first: bool | None) -> None:
+	assert day_first_of(text) is day_first
 
 
 def test_times_are_in_utc() -> None:
-	assert parse_moment("2026-11-21T05:30:00+05:30", False) == datetime(2026, 11, 21, tzinfo=timezone.utc)
-	assert parse_moment("2026-11-21", False) == datetime(2026, 11, 21, tzinfo=timezone.utc)
+	assert parse_moment("2026-11-21T05:30:00+05:30", None) == datetime(2026, 11, 21, tzinfo=timezone.utc)
+	assert parse_moment("2026-11-21", None) == datetime(2026, 11, 21, tzinfo=timezone.utc)
