@@ -270,6 +270,7 @@ class SiteErp:
 		return {
 			"invoice_when": "When Delivered",
 			"payment_map": [row],
+			"credit_notes": 1,
 			"adjustment_item": self._item(f"E2E-{self._run}-ADJUSTMENT", "Adjustment", 0),
 			"returns": "Submitted",
 		}
