@@ -353,6 +353,16 @@ MADE = [
 		"print_hide": 1,
 		"description": "Made by the channel's policy; a credit note with the amounts that the shop gave back.",
 	},
+	{
+		"fieldname": "cb_instead_of_order",
+		"fieldtype": "Check",
+		"label": "Instead of a Sales Order",
+		"insert_after": "cb_made",
+		"read_only": 1,
+		"no_copy": 1,
+		"print_hide": 1,
+		"description": "It stands for the shop's order, which has no Sales Order.",
+	},
 ]
 
 # Of Payment Entry. What reaches the account is less by the gateway's fees, and may be in another currency.
@@ -445,6 +455,48 @@ def of_return(insert_after: str) -> dict[str, Any]:
 	}
 
 
+# Of Stock Entry, and of its rows: goods that left with a Sales Invoice come back with one.
+RETURNED_INVOICE = [
+	{
+		"fieldname": "cb_sales_invoice",
+		"fieldtype": "Link",
+		"label": "Returned From Sales Invoice",
+		"options": "Sales Invoice",
+		"insert_after": "cb_return_authorisation",
+		"read_only": 1,
+		"no_copy": 1,
+		"print_hide": 1,
+		"search_index": 1,
+		"depends_on": "cb_sales_invoice",
+		"description": "The goods left with it, and are back by this entry: its credit note moves no stock.",
+	},
+]
+RETURNED_ROW = [
+	{
+		"fieldname": "cb_sales_invoice_item",
+		"fieldtype": "Data",
+		"label": "Returned Row",
+		"insert_after": "cb_line_id",
+		"hidden": 1,
+		"read_only": 1,
+		"no_copy": 1,
+		"print_hide": 1,
+		"search_index": 1,
+	},
+	{
+		"fieldname": "cb_line_part",
+		"fieldtype": "Float",
+		"label": "Part of the Line",
+		"precision": "9",
+		"insert_after": "cb_sales_invoice_item",
+		"hidden": 1,
+		"read_only": 1,
+		"no_copy": 1,
+		"print_hide": 1,
+		"description": "How much of the storefront's line one of it is: less than one of a bundle's parts.",
+	},
+]
+
 # Of the item rows of Sales Order, Delivery Note and Sales Invoice.
 ORDER_ROW = [
 	{
@@ -483,6 +535,19 @@ ORDER_ROW = [
 	},
 ]
 
+# Of the item rows of Sales Invoice. Levels look for it, by an index.
+UNDELIVERED = {
+	"fieldname": "cb_undelivered",
+	"fieldtype": "Check",
+	"label": "Not Delivered Yet",
+	"insert_after": "cb_listing",
+	"hidden": 1,
+	"read_only": 1,
+	"no_copy": 1,
+	"print_hide": 1,
+	"description": "Goods of a storefront's order that is a Sales Invoice, and of which something is left to deliver.",
+}
+
 
 def order_fields(insert_after: str) -> list[dict[str, Any]]:
 	"""`ORDER`, the section of it standing below a field of the DocType."""
@@ -496,13 +561,18 @@ CUSTOM_FIELDS: dict[str, list[dict[str, Any]]] = {
 	"Warehouse": WAREHOUSE,
 	"Sales Order": order_fields("more_info"),
 	"Delivery Note": [*order_fields("more_info_tab"), *SHIPPED, of_return("cb_parcels")],
-	"Stock Entry": [of_return("remarks")],
-	"Stock Entry Detail": ORDER_ROW[:1],
-	"Sales Invoice": [*order_fields("more_info_tab"), *SHIPPED, *MADE],
+	"Stock Entry": [of_return("remarks"), *RETURNED_INVOICE],
+	"Stock Entry Detail": [*ORDER_ROW[:1], *RETURNED_ROW],
+	"Sales Invoice": [
+		*order_fields("more_info_tab"),
+		*SHIPPED,
+		*MADE,
+		of_return("cb_instead_of_order"),
+	],
 	"Payment Entry": PAYMENT,
 	"Sales Order Item": ORDER_ROW,
 	"Delivery Note Item": ORDER_ROW,
-	"Sales Invoice Item": ORDER_ROW,
+	"Sales Invoice Item": [*ORDER_ROW, UNDELIVERED],
 }
 
 

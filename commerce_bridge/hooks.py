@@ -19,7 +19,7 @@ before_uninstall = "commerce_bridge.uninstall.before_uninstall"
 doctype_js = {
 	"Delivery Note": ["public/js/shipping.js", "public/js/sync_section.js"],
 	"Item": "public/js/sync_section.js",
-	"Sales Invoice": "public/js/shipping.js",
+	"Sales Invoice": ["public/js/shipping.js", "public/js/sync_section.js"],
 	"Sales Order": "public/js/sync_section.js",
 	"Sync Log": ["public/js/payload_viewer.js", "public/js/sync_story.js"],
 }
@@ -33,6 +33,9 @@ _STATUS = "commerce_bridge.erpnext.order_status"
 _CUSTOMER = "commerce_bridge.erpnext.customer"
 _DELIVERY = "commerce_bridge.erpnext.delivery_note"
 _BILLING = "commerce_bridge.erpnext.sales_invoice"
+_DIRECT = "commerce_bridge.erpnext.direct_sale"
+_OWED = "commerce_bridge.erpnext.direct_stock"
+_VALUES = "commerce_bridge.erpnext.order_values"
 _UNITS = "commerce_bridge.erpnext.allocation"
 _UNIT_DELIVERY = "commerce_bridge.erpnext.unit_delivery"
 _SERIAL_NO = "commerce_bridge.erpnext.serial_no"
@@ -110,16 +113,32 @@ doc_events = {
 		"on_update": f"{_ORDER}.on_update",
 		"on_submit": f"{_ORDER}.on_submit",
 		"on_cancel": [f"{_ORDER}.on_cancel", f"{_UNITS}.release"],
-		"on_change": [f"{_ORDER}.on_change", f"{_UNITS}.on_change", f"{_STATUS}.on_change"],
+		"on_change": [
+			f"{_ORDER}.on_change",
+			f"{_UNITS}.on_change",
+			f"{_STATUS}.on_change",
+			f"{_DELIVERY}.on_order_change",
+		],
 		"on_update_after_submit": [f"{_ORDER}.on_update_after_submit", f"{_UNITS}.on_update_after_submit"],
-		"on_trash": [f"{_STOCK}.note_order", f"{_UNITS}.release"],
+		"on_trash": [f"{_STOCK}.note_order", f"{_UNITS}.release", f"{_VALUES}.keep_number"],
+		"after_delete": f"{_VALUES}.name_series",
 	},
 	"Stock Entry": {"on_submit": _RECEIPT, "on_cancel": _RECEIPT},
 	"Delivery Note": {
 		**_SHARES,
 		"on_trash": _RECORD_GONE,
-		"on_submit": [f"{_DELIVERY}.on_submit", f"{_UNIT_DELIVERY}.on_submit", _RECEIPT],
-		"on_cancel": [f"{_DELIVERY}.on_cancel", f"{_UNIT_DELIVERY}.on_cancel", _RECEIPT],
+		"on_submit": [
+			f"{_DELIVERY}.on_submit",
+			f"{_UNIT_DELIVERY}.on_submit",
+			f"{_OWED}.on_delivery",
+			_RECEIPT,
+		],
+		"on_cancel": [
+			f"{_DELIVERY}.on_cancel",
+			f"{_UNIT_DELIVERY}.on_cancel",
+			f"{_OWED}.on_delivery",
+			_RECEIPT,
+		],
 		"onload": f"{_DELIVERY}.onload",
 		"before_submit": f"{_DELIVERY}.stamp_delivered",
 		"before_update_after_submit": f"{_DELIVERY}.stamp_delivered",
@@ -128,18 +147,33 @@ doc_events = {
 	"Sales Invoice": {
 		**_SHARES,
 		"after_mapping": [*_SHARES["after_mapping"], f"{_BILLING}.after_mapping"],
-		"on_trash": _RECORD_GONE,
+		"before_insert": f"{_DIRECT}.before_insert",
+		"validate": [_SHARES["validate"], f"{_OWED}.validate"],
+		"on_update": [f"{_DIRECT}.on_update", f"{_OWED}.on_update"],
+		"on_trash": [_RECORD_GONE, f"{_BILLING}.on_trash", f"{_OWED}.on_trash", f"{_VALUES}.keep_number"],
+		"after_delete": f"{_VALUES}.name_series",
 		"onload": f"{_DELIVERY}.onload",
-		"before_submit": f"{_DELIVERY}.stamp_delivered",
+		"before_submit": [f"{_DELIVERY}.stamp_delivered", f"{_DIRECT}.before_submit"],
 		"before_update_after_submit": f"{_DELIVERY}.stamp_delivered",
 		"on_submit": [
 			_AMENDED,
 			f"{_DELIVERY}.on_submit",
 			f"{_UNIT_DELIVERY}.on_submit",
 			f"{_BILLING}.on_submit",
+			f"{_DIRECT}.on_submit",
+			f"{_OWED}.on_submit",
 			f"{_INVOICE}.on_submit",
+			_RECEIPT,
 		],
-		"on_cancel": [f"{_DELIVERY}.on_cancel", f"{_UNIT_DELIVERY}.on_cancel", f"{_INVOICE}.on_cancel"],
+		"on_cancel": [
+			f"{_DELIVERY}.on_cancel",
+			f"{_UNIT_DELIVERY}.on_cancel",
+			f"{_DIRECT}.on_cancel",
+			f"{_OWED}.on_cancel",
+			f"{_INVOICE}.on_cancel",
+			_RECEIPT,
+		],
+		"on_change": f"{_STATUS}.on_invoice_change",
 		"on_update_after_submit": f"{_DELIVERY}.on_update_after_submit",
 	},
 	"Payment Entry": {"on_submit": _AMENDED, "on_trash": _RECORD_GONE},

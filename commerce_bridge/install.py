@@ -39,7 +39,9 @@ CONDITION_GRADES: tuple[dict[str, Any], ...] = (
 )
 INDEXES = {
 	"Delivery Note": ["cb_channel", "modified"],
+	"Payment Entry": ["reference_no", "docstatus"],
 	"Sales Invoice": ["cb_channel", "modified"],
+	"Sales Invoice Item": ["cb_undelivered", "item_code"],
 	"Sales Order": ["cb_channel", "modified"],
 	"Contact Email": ["email_id", "parent"],
 	"Contact Phone": ["phone", "parent"],

@@ -118,6 +118,8 @@ PERMISSIONS: dict[str, dict[str, dict[int, tuple[str, ...]]]] = {
 		"Sales Order": {0: (*SUBMIT, "delete")},
 		# Invoices and credit notes; drafts of an order that is cancelled are deleted. Nothing that is booked is undone.
 		"Sales Invoice": {0: (*ADD, "submit", "delete")},
+		# ERPNext makes one of the units and batches that leave with an invoice, or come back.
+		"Serial and Batch Bundle": {0: (*ADD, "submit")},
 		"Serial No": {0: READ, 1: ("read",)},
 		"Stock Reservation Entry": {0: SUBMIT},
 		"Warehouse": {0: READ},

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from commerce_bridge.bridge.plan import Books, Invoice
 from sandbox.database import Database, Row
-from sandbox.invoices import Invoices
+from sandbox.direct_invoices import DirectInvoices
 
 ZERO = Decimal(0)
 SHIPPED = """select item.line_id, item.qty from delivery_note_items item
@@ -16,12 +16,13 @@ SHIPPED = """select item.line_id, item.qty from delivery_note_items item
 RETURNED = """select item.line_id, item.qty from return_note_items item
 	join return_notes back on back.name = item.parent
 	join delivery_notes note on note.name = back.delivery_note
-	where note.sales_order = ? and back.status = 'Submitted'"""
-DELIVERIES = "select name from delivery_notes where sales_order = ? and status = 'Submitted' order by rowid"
+	where note.sales_order = ? and back.status = ?"""
+DELIVERIES = """select name from delivery_notes where sales_order = ? and status = 'Submitted'
+	and doctype = 'Delivery Note' order by rowid"""
 INVOICES = "select * from sales_invoices where sales_order = ? and status != 'Cancelled' order by rowid"
 
 
-class AccountBooks(Invoices):
+class AccountBooks(DirectInvoices):
 	_database: Database
 
 	def get_books(self, sales_order: str) -> Books | None:
@@ -39,7 +40,8 @@ class AccountBooks(Invoices):
 			total=Decimal(order["grand_total"]),
 			quantities=_by_line(self.order_rows(sales_order)),
 			delivered=_by_line(self._database.read(SHIPPED, sales_order)),
-			returned=_by_line(self._database.read(RETURNED, sales_order)),
+			returned=_by_line(self._database.read(RETURNED, sales_order, "Submitted")),
+			returning=_by_line(self._database.read(RETURNED, sales_order, "Draft")),
 			deliveries=tuple(row["name"] for row in self._database.read(DELIVERIES, sales_order)),
 			invoices=tuple(
 				self._booked_invoice(row, rows[row["name"]])
@@ -48,6 +50,7 @@ class AccountBooks(Invoices):
 			paid=self._moved(sales_order, "Receive"),
 			paid_back=self._moved(sales_order, "Pay"),
 			closed=bool(order["closed"]),
+			doctype=order["doctype"],
 		)
 
 	def _booked_invoice(self, invoice: Row, rows: list[Row]) -> Invoice:

@@ -77,7 +77,8 @@ create table sales_orders (
 	name text primary key, channel text not null, external_id text not null, external_number text not null,
 	customer text not null, status text not null, amended_from text, plan text not null,
 	currency text not null, conversion_rate text not null, net_total text not null, total_taxes text not null,
-	grand_total text not null, charges text not null, closed integer not null default 0, modified text);
+	grand_total text not null, charges text not null, closed integer not null default 0, modified text,
+	doctype text not null default 'Sales Order', update_stock integer not null default 0);
 create index sales_orders_external on sales_orders (channel, external_id);
 create table sales_order_items (
 	parent text, idx integer, line_id text, item_code text not null, item_name text, qty text not null,
@@ -85,7 +86,7 @@ create table sales_order_items (
 	amount text not null, warehouse text, delivered_qty text not null default '0', primary key (parent, idx));
 create table delivery_notes (
 	name text primary key, sales_order text not null, status text not null, parcels text not null,
-	posted_at text not null, delivered_at text);
+	posted_at text not null, delivered_at text, doctype text not null default 'Delivery Note');
 create index delivery_notes_order on delivery_notes (sales_order);
 create table delivery_note_items (
 	parent text, idx integer, order_idx integer, line_id text, item_code text, qty text, warehouse text,
@@ -161,10 +162,16 @@ def to_decimal(text: str | None) -> Decimal | None:
 
 
 class Database:
-	"""A file several threads and processes may open; each thread has its own connection."""
+	"""A file several threads and processes may open; each thread has its own connection.
 
-	def __init__(self, path: Path, durable: bool = True, busy_seconds: float = BUSY_SECONDS):
+	In memory it is one thread's, and gone when that closes it; locks are files beside its path all the same.
+	"""
+
+	def __init__(
+		self, path: Path, durable: bool = True, busy_seconds: float = BUSY_SECONDS, in_memory: bool = False
+	):
 		self.path = path
+		self._file = ":memory:" if in_memory else path
 		self._busy_seconds = busy_seconds
 		self._durable = durable
 		self._local = threading.local()
@@ -173,7 +180,7 @@ class Database:
 	def _connection(self) -> sqlite3.Connection:
 		connection = getattr(self._local, "connection", None)
 		if connection is None:
-			connection = sqlite3.connect(self.path, timeout=self._busy_seconds, isolation_level=None)
+			connection = sqlite3.connect(self._file, timeout=self._busy_seconds, isolation_level=None)
 			connection.row_factory = sqlite3.Row
 			if self._durable:
 				connection.execute("pragma journal_mode = wal")
@@ -186,6 +193,10 @@ class Database:
 
 	def create(self) -> None:
 		self._connection.executescript(SCHEMA)
+
+	def copy_to(self, other: Database) -> None:
+		"""The other one then holds what this one does, whatever it held before."""
+		self._connection.backup(other._connection)
 
 	def close(self) -> None:
 		"""Closes this thread's connection; the next use opens another."""

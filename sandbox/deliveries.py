@@ -45,7 +45,7 @@ class DeliveryNotes(SalesOrders):
 	def _delivery(self, note: Row) -> Delivery:
 		rows = self.note_rows(note["name"])
 		return Delivery(
-			doctype="Delivery Note",
+			doctype=note["doctype"],
 			name=note["name"],
 			submitted=note["status"] == "Submitted",
 			lines={row["line_id"]: Decimal(row["qty"]) for row in rows if row["line_id"]},
@@ -58,7 +58,7 @@ class DeliveryNotes(SalesOrders):
 		for line, quantity in lines.items():
 			row = rows.get(line)
 			if row is None or quantity > Decimal(row["qty"]) - Decimal(row["delivered_qty"]):
-				raise Rejected(f"Sales Order {sales_order} has not {quantity:f} of line {line} left.")
+				raise Rejected(f"Order {sales_order} has not {quantity:f} of line {line} left.")
 		name = self._insert_note(sales_order, "Draft", fulfilment.parcels)
 		for line, row in rows.items():
 			warehouse = warehouse_at(channel, fulfilment.location_id) or row["warehouse"]
@@ -89,15 +89,18 @@ class DeliveryNotes(SalesOrders):
 	def fulfilments_of(self, note: str, cancelled: bool = False) -> list[Row]:
 		"""Records of what the shop calls a Delivery Note."""
 		return self._database.read(
-			"select * from records where record_type = ? and doctype = 'Delivery Note' and document = ?"
-			" and cancelled <= ? order by rowid",
-			*(RECORD_TYPE, note, cancelled),
+			"select * from records where record_type = ? and document = ?"
+			" and doctype = (select doctype from delivery_notes where name = ?) and cancelled <= ? order by rowid",
+			*(RECORD_TYPE, note, note, cancelled),
 		)
 
 	# --- rows
 
-	def _insert_note(self, sales_order: str, status: str, parcels: Sequence[Parcel]) -> str:
-		name = self._database.next_name("DN-")
+	def _insert_note(
+		self, sales_order: str, status: str, parcels: Sequence[Parcel], doctype: str = "Delivery Note"
+	) -> str:
+		"""A Sales Invoice that updates stock is the delivery of the order that it stands for."""
+		name = self._database.next_name("DN-") if doctype == "Delivery Note" else sales_order
 		self._database.insert(
 			"delivery_notes",
 			name=name,
@@ -105,6 +108,7 @@ class DeliveryNotes(SalesOrders):
 			status=status,
 			parcels=as_json(parcels),
 			posted_at=to_text(self._now()),
+			doctype=doctype,
 		)
 		return name
 

@@ -14,7 +14,7 @@ from typing import Literal
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.clock import Now
 from commerce_bridge.bridge.errors import Misconfigured, Rejected
-from commerce_bridge.bridge.invoices import delivery_entry, invoice_entry
+from commerce_bridge.bridge.invoices import credit_note_entry, delivery_entry, invoice_entry
 from commerce_bridge.bridge.model import OrderChange, Parcel, Shipment, ShipmentLine
 from commerce_bridge.bridge.outbound import ORDER_CHANGE, SHIPMENT, document_entry, shipment_entry
 from commerce_bridge.bridge.protocols import Journal
@@ -87,8 +87,8 @@ class SandboxErp(
 		"""A Delivery Note ships one order here."""
 		note = self._database.read_one(
 			"select note.*, parent.external_id, parent.external_number, parent.channel from delivery_notes note"
-			" join sales_orders parent on parent.name = note.sales_order where note.name = ?",
-			name,
+			" join sales_orders parent on parent.name = note.sales_order where note.name = ? and note.doctype = ?",
+			*(name, doctype),
 		)
 		if (
 			note is None
@@ -192,7 +192,7 @@ class SandboxErp(
 	def _refuse_delivery(self, sales_order: str) -> None:
 		order = self._order(sales_order)
 		if order["status"] != "Submitted" or order["closed"]:
-			raise Rejected(f"Sales Order {sales_order} is not submitted, or closed.")
+			raise Rejected(f"{order['doctype']} {sales_order} is not submitted, or closed.")
 
 	def _delivered_now(self, sales_order: str, note: str) -> None:
 		"""The storefront is told, and an invoice is due where the channel makes them of deliveries."""
@@ -213,6 +213,15 @@ class SandboxErp(
 			entry = invoice_entry(self._settings(order), order["external_id"], name)
 			self._journal.record([entry] if entry else [])
 			self._tell_invoice(name)
+
+	def delete_invoice(self, name: str) -> None:
+		"""A person deletes a draft; where it is a credit note, a refund may have waited for it."""
+		with self._database.transaction():
+			order = self._order(self._invoice(name)["sales_order"])
+			self.delete_draft_credit_note(name)
+			moment = to_text(self._now())
+			entry = credit_note_entry(self._settings(order), order["external_id"], name, moment)
+			self._journal.record([entry] if entry else [])
 
 	def draft_delivery(self, sales_order: str) -> str:
 		"""Prepares a Delivery Note for all that is open, and does not submit it."""
@@ -260,7 +269,7 @@ class SandboxErp(
 			note = self._database.read_one(
 				"select note.*, channel from delivery_notes note"
 				" join sales_orders parent on parent.name = note.sales_order"
-				" where note.name = ? and note.status = 'Submitted'",
+				" where note.name = ? and note.status = 'Submitted' and note.doctype = 'Delivery Note'",
 				name,
 			)
 			if note is None:
@@ -280,49 +289,30 @@ class SandboxErp(
 			raise Rejected(f"Sales Order {note['sales_order']} is closed.")
 
 	def cancel_by_hand(self, sales_order: str) -> None:
-		"""A person cancels a Sales Order in the ERP; told to the storefront where the channel wants that."""
+		"""A person cancels the document of an order in the ERP; told to the storefront where the channel wants that."""
 		with self._database.transaction():
-			channel = self._order(sales_order)["channel"]
+			order = self._order(sales_order)
+			channel = order["channel"]
 			self.cancel_sales_order(sales_order)
 			row = self._database.read_one(
 				"select json_extract(settings, '$.orders.send_local_changes') as tell from channels where name = ?",
 				channel,
 			)
 			if row["tell"]:
-				self._tell(channel, ORDER_CHANGE, "Sales Order", sales_order, "cancelled")
-
-	def _deliver(self, note: str, row: Row, quantities: Mapping[int, Decimal] | None) -> None:
-		still_open = Decimal(row["qty"]) - Decimal(row["delivered_qty"])
-		quantity = still_open if quantities is None else quantities.get(row["idx"], Decimal(0))
-		if quantity > still_open:
-			raise Rejected(f"Row {row['idx']}: {quantity} is more than the open {still_open}.")
-		if quantity:
-			self._move_delivered(row["parent"], row["idx"], row, quantity)
-			self._insert_note_row(note, row, quantity, row["warehouse"])
-
-	def _move_delivered(self, sales_order: str, idx: int, row: Row, quantity: Decimal) -> None:
-		"""Takes goods out of the warehouse and off the reservation; a negative quantity brings them back."""
-		line = self._database.read_one(
-			"select delivered_qty, warehouse from sales_order_items where parent = ? and idx = ?",
-			*(sales_order, idx),
-		)
-		self.change_bin(row["item_code"], row["warehouse"], actual=-quantity)
-		self.change_bin(row["item_code"], line["warehouse"], reserved=-quantity)
-		self._database.write(
-			"update sales_order_items set delivered_qty = ? where parent = ? and idx = ?",
-			*(str(Decimal(line["delivered_qty"]) + quantity), sales_order, idx),
-		)
+				self._tell(channel, ORDER_CHANGE, order["doctype"], sales_order, "cancelled")
 
 	def _tell_shipment(self, name: str) -> None:
 		"""Queues what the storefront was not told yet."""
-		shipment = self.get_shipment("Delivery Note", name)
+		note = self._database.read_one("select doctype from delivery_notes where name = ?", name)
+		doctype = note["doctype"]
+		shipment = self.get_shipment(doctype, name)
 		told = self._database.read_one(
 			"select name, payload from sync_log"
 			" where reference_name = ? and topic = ? order by rowid desc limit 1",
 			*(name, SHIPMENT),
 		)
 		last = (told["name"], told["payload"]) if told else None
-		entry = shipment_entry(self._channel_of(name), "Delivery Note", name, shipment, last)
+		entry = shipment_entry(self._channel_of(name), doctype, name, shipment, last)
 		self._journal.record([entry] if entry else [])
 
 	def _channel_of(self, delivery_note: str) -> str:

@@ -84,12 +84,14 @@ class Events:
 		self._database.write(
 			"update sales_orders set modified = ? where name = ?", to_text(self._now()), name
 		)
-		order = self._database.read_one("select channel, status from sales_orders where name = ?", name)
+		order = self._database.read_one(
+			"select channel, status, doctype from sales_orders where name = ?", name
+		)
 		for policy in self._database.read(POLICIES):
 			own = policy["name"] == order["channel"] and policy["order_status"] in ("Own", "All")
 			if own or (policy["order_status"] == "All" and order["status"] != "Draft"):
 				status = self.get_order_status(name, policy["name"])
-				self._told(policy["name"], ORDER_STATUS, "Sales Order", name, status)
+				self._told(policy["name"], ORDER_STATUS, order["doctype"], name, status)
 
 	def _told(self, channel: str, topic: str, doctype: str, name: str, document: BaseModel | None) -> None:
 		row = self._database.read_one(

@@ -95,8 +95,10 @@ class InvoiceEvents(AccountBooks):
 
 	# --- what a person does in the ERP; each is a transaction of its own
 
-	def credit_by_hand(self, invoice: str, quantities: Mapping[str, Decimal], settles: bool = False) -> str:
-		"""A person makes and submits a credit note of these quantities, by the shop's line id, without taxes."""
+	def credit_by_hand(
+		self, invoice: str, quantities: Mapping[str, Decimal], settles: bool = False, submit: bool = True
+	) -> str:
+		"""A person makes a credit note of these quantities, by the shop's line id, without taxes."""
 		with self._database.transaction():
 			against = self._invoice(invoice)
 			rows = {row["line_id"]: row for row in self.order_rows(against["sales_order"])}
@@ -111,7 +113,7 @@ class InvoiceEvents(AccountBooks):
 				ours=False,
 			)
 			order = self._order(against["sales_order"])
-			return self._save_invoice(order, document, self._now().date().isoformat(), True, None).name
+			return self._save_invoice(order, document, self._now().date().isoformat(), submit, None).name
 
 	def cancel_invoice(self, name: str) -> None:
 		"""A person cancels a Sales Invoice or credit note."""
@@ -119,6 +121,9 @@ class InvoiceEvents(AccountBooks):
 			invoice = self._invoice(name)
 			if invoice["status"] != "Submitted":
 				raise Rejected(f"Sales Invoice {name} is not submitted.")
+			if name == invoice["sales_order"]:
+				self.cancel_sales_order(name)
+				return
 			self._database.write("update sales_invoices set status = 'Cancelled' where name = ?", name)
 			self._database.write("delete from payment_references where document = ?", name)
 			self._order_changed(invoice["sales_order"])

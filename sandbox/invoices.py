@@ -74,7 +74,7 @@ class Invoices(Payments):
 	def delete_draft_invoices(self, sales_order: str) -> list[str]:
 		rows = self._database.read(
 			"select name from sales_invoices where sales_order = ? and status = 'Draft' and ours and not is_return"
-			" order by rowid",
+			" and name != sales_order order by rowid",
 			sales_order,
 		)
 		for row in rows:
@@ -184,10 +184,19 @@ class Invoices(Payments):
 		return row
 
 	def _save_invoice(
-		self, order: Row, document: InvoiceDocument, day: str, submit: bool, series: str | None
+		self,
+		order: Row,
+		document: InvoiceDocument,
+		day: str,
+		submit: bool,
+		series: str | None,
+		name: str | None = None,
 	) -> Booked:
+		"""
+		:param name: of the order, where the invoice stands for it
+		"""
 		totals = calculate(document.amounts, precision_of(order["currency"]))
-		name = self._database.next_name(series or ("CN-" if document.is_return else "INV-"))
+		name = name or self._database.next_name(series or ("CN-" if document.is_return else "INV-"))
 		self._database.insert(
 			"sales_invoices",
 			name=name,

@@ -191,14 +191,18 @@ class SandboxJournal:
 		)
 		return (row["topic"], row["payload"]) if row and row["payload"] else None
 
-	def wake(self, channel: str, topics: Sequence[str], external_id: str, now: datetime) -> int:
+	def wake(
+		self, channel: str, topics: Sequence[str], external_id: str, now: datetime, refused: bool = False
+	) -> int:
+		classes = ("Retryable", "Rejected") if refused else ("Retryable",)
 		return self._database.write(
 			"update sync_log set due = ?, to_count = 1,"
 			" attempt_count = iif(state = 'Failed', 0, attempt_count),"
 			" state = iif(state = 'Failed', 'Queued', state)"
 			" where external_id = ? and channel = ? and direction = 'Inbound'"
-			f" and topic in ({marks(topics)}) and error_class = 'Retryable' and state in ('Retrying', 'Failed')",
-			*(to_text(now), external_id, channel, *topics),
+			f" and topic in ({marks(topics)}) and error_class in ({marks(classes)})"
+			" and state in ('Retrying', 'Failed')",
+			*(to_text(now), external_id, channel, *topics, *classes),
 		)
 
 	def is_open(self, channel: str, topic: str, external_id: str) -> bool:

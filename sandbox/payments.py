@@ -67,6 +67,10 @@ class Payments(DeliveryNotes):
 		self._database.write("update payment_entries set status = 'Cancelled' where name = ?", name)
 		self._database.write("delete from payment_references where parent = ?", name)
 
+	def payment_stands(self, name: str) -> bool:
+		row = self._database.read_one("select status from payment_entries where name = ?", name)
+		return row is not None and row["status"] != "Cancelled"
+
 	def replace_sales_order(self, channel: Channel, name: str, plan: SalesOrderPlan) -> Booked:
 		"""The payments of an order that is replaced are those of the amended one."""
 		booked = super().replace_sales_order(channel, name, plan)
@@ -154,6 +158,17 @@ class Payments(DeliveryNotes):
 		"""An account that is kept in one currency."""
 		with self._database.transaction():
 			self._database.insert("accounts", name=name, currency=currency)
+
+	def cancel_payment_by_hand(self, name: str, delete: bool = False) -> None:
+		"""A person cancels the Payment Entry, and deletes it; its record still says that there was one."""
+		with self._database.transaction():
+			self.cancel_payment(name)
+			if delete:
+				self._database.write("delete from payment_entries where name = ?", name)
+				self._database.write(
+					"update records set document = null where doctype = 'Payment Entry' and document = ?",
+					name,
+				)
 
 	def clear_payment(self, name: str, day: str) -> None:
 		"""Somebody finds the payment on a bank statement of this day (ISO 8601)."""

@@ -1,4 +1,5 @@
-"""Return Delivery Notes of the embedded ERP: goods that come back of what a Delivery Note shipped."""
+"""Return Delivery Notes of the embedded ERP: goods that come back of what a Delivery Note, or a Sales Invoice,
+shipped."""
 
 from __future__ import annotations
 
@@ -33,12 +34,12 @@ class Returns(DeliveryNotes):
 			line, quantity = next(iter(short.items()))
 			raise Rejected(
 				f"{plan.quantities[line]:f} of line {line} are to come back, but {plan.quantities[line] - quantity:f} of "
-				f"Sales Order {plan.sales_order} were delivered and not returned yet."
+				f"order {plan.sales_order} were delivered and not returned yet."
 			)
 		return [self._insert_return(note, rows, plan) for note, rows in back.items()]
 
 	def _rows_out(self, sales_order: str) -> list[Row]:
-		"""Rows of the order's submitted Delivery Notes, oldest first."""
+		"""Rows of what submitted documents delivered of the order, oldest first."""
 		return self._database.read(
 			"select item.* from delivery_note_items item join delivery_notes note on note.name = item.parent"
 			" where note.sales_order = ? and note.status = 'Submitted' and item.line_id is not null"

@@ -1,4 +1,5 @@
-"""Sales Orders of the embedded ERP: priced by its own arithmetic, reserving stock when submitted."""
+"""Orders of the embedded ERP: priced by its own arithmetic. A Sales Order reserves stock when submitted; what stands for an
+order as a Sales Invoice is kept here too, see direct_invoices.py."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from decimal import Decimal
 from commerce_bridge.bridge.adoption import UnnamedRow
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import Rejected
+from commerce_bridge.bridge.orders import SALES_ORDER
 from commerce_bridge.bridge.plan import Booked, Parties, Rounding, SalesOrderPlan, SalesOrderState
 from sandbox.arithmetic import Totals, calculate
 from sandbox.charges import Charges
@@ -34,7 +36,9 @@ class SalesOrders(Stock, Events):
 		return Rounding()
 
 	def get_sales_order(self, name: str) -> SalesOrderState | None:
-		row = self._database.read_one("select status, customer, plan from sales_orders where name = ?", name)
+		row = self._database.read_one(
+			"select status, customer, plan, doctype from sales_orders where name = ?", name
+		)
 		if row is None:
 			return None
 		plan = json.loads(row["plan"])  # empty once its buyer was erased
@@ -46,7 +50,8 @@ class SalesOrders(Stock, Events):
 			delivered=self._made_from(name, "delivery_notes", "Submitted"),
 			billed=self._made_from(name, "sales_invoices", "Submitted", "and not is_return"),
 			drafts=self._made_from(name, "delivery_notes", "Draft")
-			+ self._made_from(name, "sales_invoices", "Draft"),
+			+ self._made_from(name, "sales_invoices", "Draft", "and name != sales_order"),
+			doctype=row["doctype"],
 		)
 
 	def _made_from(self, name: str, table: str, status: str, condition: str = "") -> tuple[str, ...]:
@@ -57,7 +62,8 @@ class SalesOrders(Stock, Events):
 		return tuple(row["name"] for row in rows)
 
 	def create_sales_order(self, channel: Channel, plan: SalesOrderPlan) -> Booked:
-		return self._save(self._database.next_name(plan.naming_series or "SO-"), channel, plan)
+		series = plan.naming_series or ("SO-" if plan.document == SALES_ORDER else "INV-")
+		return self._save(self._database.next_name(series), channel, plan)
 
 	def replace_sales_order(self, channel: Channel, name: str, plan: SalesOrderPlan) -> Booked:
 		order = self._order(name)
@@ -87,6 +93,8 @@ class SalesOrders(Stock, Events):
 
 	def close_sales_order(self, name: str) -> None:
 		order = self._order(name)
+		if order["doctype"] != SALES_ORDER:
+			return
 		if order["status"] != "Submitted":
 			raise Rejected(f"Sales Order {name} is {order['status'].lower()}: it cannot be closed.")
 		if not order["closed"]:
@@ -152,14 +160,20 @@ class SalesOrders(Stock, Events):
 			net_total=str(totals.net_total),
 			total_taxes=str(totals.total_taxes),
 			grand_total=str(totals.grand_total),
+			doctype=plan.document,
+			update_stock=plan.update_stock,
 		)
 		self._save_rows(name, channel, plan, totals)
+		self._entered(name, plan)
+		self._order_changed(name)
+		return Booked(name, totals.grand_total, totals.total_taxes, plan.submit)
+
+	def _entered(self, name: str, plan: SalesOrderPlan) -> None:
+		"""What follows from an order that was entered."""
 		if plan.submit:
 			self._reserve(name, Decimal(1))
 		else:
 			self._note_changes(name)
-		self._order_changed(name)
-		return Booked(name, totals.grand_total, totals.total_taxes, plan.submit)
 
 	def _save_rows(self, name: str, channel: Channel, plan: SalesOrderPlan, totals: Totals) -> None:
 		for idx, (row, amount) in enumerate(zip(plan.amounts.items, totals.amounts, strict=True), start=1):
@@ -184,7 +198,7 @@ class SalesOrders(Stock, Events):
 			self.change_bin(row["item_code"], row["warehouse"], reserved=sign * open_quantity)
 
 	def _note_changes(self, name: str) -> None:
-		"""A draft reserves nothing, yet what it sells is no longer on offer."""
+		"""A draft reserves nothing, nor does a Sales Invoice; yet what they sell is no longer on offer."""
 		for row in self.order_rows(name):
 			for component, _ in self._components(row["item_code"]):
 				self._database.insert("stock_changes", item_code=component)

@@ -17,6 +17,11 @@ from sandbox.database import Database, Row, marks, to_decimal, to_text
 from sandbox.unbooked import Unbooked
 
 ZERO = Decimal(0)
+RETURNED = """select item.qty from return_note_items item join return_notes back on back.name = item.parent
+	join delivery_notes note on note.name = back.delivery_note
+	where note.sales_order = ? and item.order_idx = ? and back.status = 'Submitted'"""
+CREDITED = """select item.qty from sales_invoice_items item join sales_invoices note on note.name = item.parent
+	where note.sales_order = ? and item.line_id = ? and note.is_return and note.status = 'Submitted'"""
 NO_LOCATION = ""  # a primary key column cannot hold null
 
 
@@ -182,18 +187,29 @@ class Stock(Unbooked):
 			*(item_code, *warehouses),
 		)
 		on_hand = sum((Decimal(row["actual_qty"]) - Decimal(row["reserved_qty"]) for row in bins), ZERO)
-		return on_hand - self._in_drafts(item_code, warehouses) - self.unbooked(item_code, warehouses)
+		return on_hand - self._unreserved(item_code, warehouses) - self.unbooked(item_code, warehouses)
 
-	def _in_drafts(self, item_code: str, warehouses: Sequence[str]) -> Decimal:
-		"""Sold in orders that are not submitted yet, so that no reservation counts them."""
+	def _unreserved(self, item_code: str, warehouses: Sequence[str]) -> Decimal:
+		"""Sold in orders that are not submitted yet, or whose Sales Invoice stands for them: no reservation counts it."""
 		rows = self._database.read(
-			"select line.qty, bundle.qty as factor from sales_order_items line"
-			" join sales_orders parent on parent.name = line.parent and parent.status = 'Draft'"
+			"select line.*, parent.status, bundle.qty as factor from sales_order_items line"
+			" join sales_orders parent on parent.name = line.parent and (parent.status = 'Draft' or"
+			"  (parent.status = 'Submitted' and parent.doctype = 'Sales Invoice' and not parent.update_stock))"
 			" left join bundles bundle on bundle.parent = line.item_code and bundle.child = ?"
 			f" where (line.item_code = ? or bundle.child = ?) and line.warehouse in ({marks(warehouses)})",
 			*(item_code, item_code, item_code, *warehouses),
 		)
-		return sum((Decimal(row["qty"]) * Decimal(row["factor"] or 1) for row in rows), ZERO)
+		return sum((self._still_to_send(row) * Decimal(row["factor"] or 1) for row in rows), ZERO)
+
+	def _still_to_send(self, line: Row) -> Decimal:
+		"""Of a line that nothing reserves: what did not leave, or came back, and was not credited."""
+		ordered = Decimal(line["qty"])
+		if line["status"] == "Draft":
+			return ordered
+		back = self._database.read(RETURNED, line["parent"], line["idx"])
+		credited = self._database.read(CREDITED, line["parent"], line["line_id"])
+		gone = Decimal(line["delivered_qty"]) - _sum(back) + _sum(credited)
+		return max(ordered - gone, ZERO)
 
 	def change_bin(
 		self, item_code: str, warehouse: str, actual: Decimal = ZERO, reserved: Decimal = ZERO
@@ -294,3 +310,7 @@ class Stock(Unbooked):
 		if self._item(item) is None:
 			return f"Item {item} is disabled"
 		return f"Product Bundle {item} contains the Product Bundle {nested['parent']}" if nested else None
+
+
+def _sum(rows: Iterable[Row]) -> Decimal:
+	return sum((Decimal(row["qty"]) for row in rows), ZERO)

@@ -37,7 +37,11 @@ class Sandbox:
 		cls, path: Path, now: Now = utc_now, durable: bool = True, busy_seconds: float = BUSY_SECONDS
 	) -> Sandbox:
 		"""Opens the file, which `create` made once. Not durable: for tests, which survive no power cut."""
-		database = Database(path, durable, busy_seconds)
+		return cls.on(Database(path, durable, busy_seconds), now)
+
+	@classmethod
+	def on(cls, database: Database, now: Now = utc_now) -> Sandbox:
+		"""An ERP on this database."""
 		journal = SandboxJournal(database, now)
 		return cls(database, SandboxErp(database, journal, now), journal, SandboxChannelState(database), now)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -16,11 +16,12 @@ from commerce_bridge.bridge.deductions import (
 	all_given_back,
 	handles_refunds,
 	known_refunds,
+	less_refunds,
 	release,
 )
 from commerce_bridge.bridge.model import Order
 from commerce_bridge.bridge.money import written
-from commerce_bridge.bridge.plan import Books, Record, SalesOrderState
+from commerce_bridge.bridge.plan import Books, Record, ReturnPlan, SalesOrderState
 from commerce_bridge.bridge.protocols import Erp
 
 
@@ -35,7 +36,9 @@ class Settled:
 def settle_billed(
 	erp: Erp, channel: Channel, record: Record, state: SalesOrderState, order: Order | None, moment: datetime
 ) -> Settled | None:
-	"""What a cancellation is where the Sales Order cannot be cancelled; None where it is as ever, drafts of ours gone.
+	"""What a cancellation is where the order's document cannot be cancelled; None where it is as ever, drafts of ours gone.
+
+	Goods that left with the Sales Invoice that stands for the order left on paper only: they come back as goods of a refund do.
 
 	:param order: as it stands in the shop, where the cancellation says it
 	:raises TotalsDiffer, Misconfigured: as of a credit note
@@ -52,7 +55,8 @@ def settle_billed(
 	if state.delivered:
 		if all_given_back(books, [known.refund for known in refunds if not known.is_off]):
 			return Settled("All of it was given back: that is booked by itself", cancelled=False)
-		return None
+		if state.delivered != (state.name,):
+			return None
 	if not channel.refunds.credit_notes or not record.data or _unbilled_drafts(state, books):
 		return None
 	credited = [known for known in refunds if known.how == CREDITED]
@@ -93,7 +97,25 @@ def _credit_all(
 	on = moment.astimezone(ZoneInfo(channel.time_zone)).date()
 	booked = credit_rest(erp, channel, books, sold, credited, on)
 	said = f"credit note {booked.name} over {written(booked.grand_total, books.currency)}, " if booked else ""
-	return _closed(erp, channel, books, said)
+	back = _take_goods_back(erp, channel, books, less_refunds(sold, credited), on)
+	return _closed(erp, channel, books, f"{said}{back}")
+
+
+def _take_goods_back(erp: Erp, channel: Channel, books: Books, rest: Order, on: date) -> str:
+	"""What left with the invoice, and was not given back before."""
+	policy, away = channel.refunds, {}
+	for line in rest.lines:
+		out = books.delivered.get(line.id, Decimal(0)) - books.returned.get(line.id, Decimal(0))
+		if min(line.quantity, out) > 0:
+			away[line.id] = min(line.quantity, out)
+	if not away:
+		return ""
+	if policy.returns == "Nothing":
+		return "goods that left with it to be received by hand, "
+	submit = policy.returns == "Submitted"
+	plan = ReturnPlan(channel.name, books.sales_order, away, on, submit, policy.return_warehouse)
+	made = erp.create_returns(channel, plan)
+	return f"return {', '.join(made)}, " if made else ""
 
 
 def _closed(erp: Erp, channel: Channel, books: Books, said: str) -> Settled:
@@ -101,6 +123,7 @@ def _closed(erp: Erp, channel: Channel, books: Books, said: str) -> Settled:
 	erp.close_sales_order(books.sales_order)
 	owed = books.paid - books.paid_back
 	kept = f". {written(owed, books.currency)} was paid and is not given back yet" if owed > 0 else ""
-	return Settled(
-		f"Cancelled after it was billed: {said}Sales Order {books.sales_order} closed{kept}", cancelled=True
-	)
+	done = f"Sales Order {books.sales_order} closed"
+	if books.doctype != "Sales Order":
+		done = f"nothing is left of Sales Invoice {books.sales_order}"
+	return Settled(f"Cancelled after it was billed: {said}{done}{kept}", cancelled=True)

@@ -141,11 +141,13 @@ class BundleRows(Frozen):
 
 
 class InvoicePolicy(Frozen):
-	"""When the Sales Invoice of an order is made. "When Delivered": one for each delivery, of what it ships.
+	"""When the Sales Invoice of an order is made. "When Delivered": one for each delivery, of what it ships. "Instead of
+	Sales Order": at once, on the day of the order, and there is no Sales Order; with `update_stock` the goods leave with it.
 	`dated`: on the day of the order, or of what it is made for (the payment, the delivery)."""
 
-	when: Literal["Never", "When Paid", "When Delivered"] = "Never"
+	when: Literal["Never", "When Paid", "When Delivered", "Instead of Sales Order"] = "Never"
 	submit: bool = True
+	update_stock: bool = False
 	dated: Literal["Event", "Order"] = "Event"
 	naming_series: str | None = None
 	credit_note_series: str | None = None

@@ -1,4 +1,5 @@
-"""What refunds take off an order: on its Sales Order while that can follow, by credit notes once it cannot.
+"""What refunds take off an order: on its Sales Order (or the draft of a Sales Invoice that stands instead of one) while that
+can follow, by credit notes once it cannot.
 
 A Channel Record of type "Refund" keeps what the shop took back, and how it was booked.
 """
@@ -68,6 +69,15 @@ def known_refunds(erp: Erp, channel: Channel, order_id: str, named: Sequence[Ref
 		newest = kept.refund if kept and record and is_older(record, refund) else refund
 		found[refund.id] = Known(newest, record, named=True)
 	return [known for _id, known in sorted(found.items()) if not known.refund.cancelled]
+
+
+def taken_off(erp: Erp, channel: Channel, order_id: str) -> dict[str, Decimal]:
+	"""How much of each line the document of an order is less by refunds, by the shop's line id."""
+	gone: dict[str, Decimal] = {}
+	for known in known_refunds(erp, channel, order_id):
+		for line in known.refund.lines if known.is_off else ():
+			gone[line.order_line_id] = gone.get(line.order_line_id, ZERO) + line.quantity
+	return gone
 
 
 def is_older(record: Record, refund: Refund) -> bool:
@@ -148,7 +158,7 @@ def is_free(state: SalesOrderState | None) -> bool:
 
 
 def release(erp: Erp, channel: Channel, order_id: str, state: SalesOrderState) -> SalesOrderState:
-	"""Deletes the draft invoices that we made where nothing else stands on the order; its state after that."""
+	"""Deletes the draft invoices that we made of the order, where nothing else stands on it; its state after that."""
 	if not state.drafts or state.delivered or state.billed:
 		return state
 	deleted = erp.delete_draft_invoices(state.name)

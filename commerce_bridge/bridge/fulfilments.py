@@ -8,7 +8,7 @@ once: what ERPNext delivers already is recognised, and no second document is mad
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -16,6 +16,7 @@ from typing import Any
 
 from commerce_bridge.bridge.adoption import ADOPTED
 from commerce_bridge.bridge.channel import Channel
+from commerce_bridge.bridge.deductions import taken_off
 from commerce_bridge.bridge.errors import Rejected, Retryable
 from commerce_bridge.bridge.mapping import warehouse_at
 from commerce_bridge.bridge.model import FulfilledLine, Fulfilment, Order, Shipment
@@ -176,7 +177,7 @@ def apply_fulfilment(erp: Erp, journal: Journal, channel: Channel, fulfilment: F
 	known = replace(known, source_time=fulfilment.updated_at)
 	if fulfilment.cancelled:
 		return _cancel(erp, channel, fulfilment, known)
-	return _book(erp, channel, fulfilment, order.document, known)
+	return _book(erp, channel, fulfilment, order, known)
 
 
 def _cancel(erp: Erp, channel: Channel, fulfilment: Fulfilment, record: Record) -> Outcome:
@@ -198,14 +199,24 @@ def _cancel(erp: Erp, channel: Channel, fulfilment: Fulfilment, record: Record) 
 	return _outcome("Succeeded", text, record)
 
 
-def _book(erp: Erp, channel: Channel, fulfilment: Fulfilment, sales_order: str, record: Record) -> Outcome:
+def _book(
+	erp: Erp, channel: Channel, fulfilment: Fulfilment, order: Record, record: Record, said: str = ""
+) -> Outcome:
+	"""
+	:param said: what of it was left out, in words
+	"""
+	sales_order = order.document or ""
+	called = f"{order.doctype} {sales_order}"
 	state = erp.get_sales_order(sales_order)
 	if state is None or state.status != "Submitted":
-		raise Rejected(_why_not_deliverable(fulfilment, sales_order, state.status if state else "deleted"))
+		raise Rejected(_why_not_deliverable(called, state.status if state else "deleted"))
 	deliveries = erp.get_deliveries(sales_order)
-	wanted = _placed(fulfilment, deliveries, sales_order)
+	less, back = _less_given_back(erp, channel, fulfilment, deliveries, _ordered)
+	if back and not said:
+		return _book(erp, channel, less, order, record, back)
+	wanted = _placed(fulfilment, deliveries, called)
 	if not wanted:
-		return Outcome("Succeeded", "No goods were sent with this fulfilment")
+		return Outcome("Succeeded", said or "No goods were sent with this fulfilment")
 	known = _same(deliveries, wanted)
 	room = _has_room(deliveries, wanted)
 	if known is None and not room:
@@ -214,18 +225,22 @@ def _book(erp: Erp, channel: Channel, fulfilment: Fulfilment, sales_order: str, 
 		return _link(erp, fulfilment, record, known)
 	sent = _described(channel, fulfilment, deliveries, wanted)
 	if not room:
-		raise Rejected(_no_room(sent, sales_order, deliveries))
+		less, back = _less_given_back(erp, channel, fulfilment, deliveries, _left)
+		if back and not said:
+			return _book(erp, channel, less, order, record, back)
+		raise Rejected(_no_room(sent, called, deliveries))
 	_refuse_while_untold(sent, deliveries, wanted)
 	if channel.orders.fulfilled_in_shop == "Fail":
 		raise Rejected(
-			f"The shop sent {sent}. Make a Delivery Note of exactly this from Sales Order {sales_order}, submit it, "
+			f"The shop sent {sent}. Make a Delivery Note of exactly this from {called}, submit it, "
 			"then retry: it is recognised then, and the goods do not leave twice."
 		)
 	lines = tuple(FulfilledLine(order_line_id=line, quantity=quantity) for line, quantity in wanted.items())
 	name = erp.create_delivery_note(channel, sales_order, fulfilment.model_copy(update={"lines": lines}))
 	made = _with_document(record, MADE, fulfilment, "Delivery Note", name)
 	erp.save_record(made)
-	return _outcome("Succeeded", f"Draft Delivery Note {name}: the shop sent {sent}", made)
+	done = f"Draft Delivery Note {name}: the shop sent {sent}"
+	return _outcome("Succeeded", ". ".join(filter(None, (done, said))), made)
 
 
 def _link(erp: Erp, fulfilment: Fulfilment, record: Record, known: Delivery) -> Outcome:
@@ -247,15 +262,15 @@ def _outcome(state: Any, message: str, record: Record) -> Outcome:
 # --- the same goods? -------------------------------------------------------------------------------------
 
 
-def _placed(fulfilment: Fulfilment, deliveries: Deliveries, sales_order: str) -> dict[str, Decimal]:
-	"""What was sent, by line of the Sales Order. A line that is split over locations is several of them: "7" and
+def _placed(fulfilment: Fulfilment, deliveries: Deliveries, order: str) -> dict[str, Decimal]:
+	"""What was sent, by line of the order's document. A line that is split over locations is several of them: "7" and
 	"7:location"; that of the fulfilment's location comes first."""
 	placed: dict[str, Decimal] = {}
 	for line in fulfilment.lines:
 		parts = _parts(line.order_line_id, fulfilment.location_id, deliveries)
 		if not parts and line.quantity:
 			raise Rejected(
-				f'The shop sent {line.quantity:f} of line "{line.order_line_id}", which Sales Order {sales_order} does '
+				f'The shop sent {line.quantity:f} of line "{line.order_line_id}", which {order} does '
 				"not have (any more). Deliver it by hand, then skip this entry."
 			)
 		left = line.quantity
@@ -315,6 +330,39 @@ def _left(deliveries: Deliveries, line: str) -> Decimal:
 	return deliveries.lines[line].quantity - shipped
 
 
+def _ordered(deliveries: Deliveries, line: str) -> Decimal:
+	return deliveries.lines[line].quantity
+
+
+def _less_given_back(
+	erp: Erp,
+	channel: Channel,
+	fulfilment: Fulfilment,
+	deliveries: Deliveries,
+	room: Callable[[Deliveries, str], Decimal],
+) -> tuple[Fulfilment, str]:
+	"""Without what the shop sent and took back before the order was seen here, which the order's document never had; and in
+	words.
+
+	:param room: how much a line of the document has
+	"""
+	short: dict[str, Decimal] = {}
+	for line in fulfilment.lines:
+		parts = _parts(line.order_line_id, fulfilment.location_id, deliveries)
+		there = sum((room(deliveries, part) for part in parts), ZERO)
+		if line.quantity > there:
+			short[line.order_line_id] = line.quantity - max(there, ZERO)
+	gone = taken_off(erp, channel, fulfilment.order_id) if short else {}
+	cut = {line: min(quantity, gone[line]) for line, quantity in short.items() if gone.get(line)}
+	lines = [
+		line.model_copy(update={"quantity": line.quantity - cut.get(line.order_line_id, ZERO)})
+		for line in fulfilment.lines
+	]
+	named = ", ".join(f"{quantity:f} of line {line}" for line, quantity in cut.items())
+	said = f"{named} was given back before the order was seen here: take it out of stock by hand if it did not come back"
+	return fulfilment.model_copy(update={"lines": tuple(lines)}), said if cut else ""
+
+
 # --- said ------------------------------------------------------------------------------------------------
 
 
@@ -330,23 +378,23 @@ def _described(channel: Channel, fulfilment: Fulfilment, deliveries: Deliveries,
 	return f"{goods}{f' from {place}' if place else ''}{f' by {tracked}' if tracked else ''}"
 
 
-def _why_not_deliverable(fulfilment: Fulfilment, sales_order: str, status: str) -> str:
+def _why_not_deliverable(order: str, status: str) -> str:
 	todo = {
 		"Draft": "Submit it, then retry",
 		"Cancelled": "Amend it and deliver the goods from it, or book them otherwise; then skip this entry",
 	}
 	return (
-		f"The shop sent goods of an order whose Sales Order {sales_order} is {status.lower()}. "
+		f"The shop sent goods of an order whose {order} is {status.lower()}. "
 		f"{todo.get(status, 'Book the goods by hand, then skip this entry')}."
 	)
 
 
-def _no_room(sent: str, sales_order: str, deliveries: Deliveries) -> str:
+def _no_room(sent: str, order: str, deliveries: Deliveries) -> str:
 	names = ", ".join(
 		f"{each.doctype} {each.name}{'' if each.submitted else ' (draft)'}" for each in deliveries.documents
 	)
 	shipped = f"ships with {names}" if names else "has less"
 	return (
-		f"The shop sent {sent}, but Sales Order {sales_order} has not that much left: it {shipped}. Bring the drafts in "
+		f"The shop sent {sent}, but {order} has not that much left: it {shipped}. Bring the drafts in "
 		"line with what was sent and submit them, or delete them; then retry. If the goods are delivered, skip this entry."
 	)

@@ -261,7 +261,7 @@ _HANDLERS: dict[type, Handler] = {
 	OrderCancellation: _cancellation,
 	Payment: apply_payment,
 	Refund: apply_refund,
-	InvoiceDue: lambda world, channel, connector, data, entry: apply_due(world, channel, data, entry),
+	InvoiceDue: apply_due,
 	Fulfilment: lambda world, channel, connector, data, entry: apply_fulfilment(
 		world.erp, world.journal, channel, data
 	),

@@ -1,4 +1,5 @@
-"""Sales Invoices by the channel's policy: once for an order, or once for a delivery, and the same to the cent.
+"""Sales Invoices by the channel's policy: once for an order, or once for a delivery, and the same to the cent. An order
+whose Sales Invoice stands instead of a Sales Order is billed by that, and never again.
 
 Entries of topic "invoice.due" are ours: something happened that an invoice, a payment on delivery, or a refund of what is
 not billed may have waited for. A Channel Record of type "Invoice" says what was made for an order or a delivery.
@@ -14,10 +15,11 @@ from decimal import Decimal
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.deductions import INVOICE as RECORD_TYPE
 from commerce_bridge.bridge.deductions import RECORD_TYPE as REFUND
-from commerce_bridge.bridge.deductions import WAITING, known_refunds, unsent
+from commerce_bridge.bridge.deductions import WAITING, handles_refunds, known_refunds, unsent
 from commerce_bridge.bridge.errors import Retryable, TotalsDiffer
 from commerce_bridge.bridge.model import InvoiceDue, Refund
 from commerce_bridge.bridge.money import written
+from commerce_bridge.bridge.orders import INSTEAD
 from commerce_bridge.bridge.orders import RECORD_TYPE as ORDER
 from commerce_bridge.bridge.payments import (
 	DRAFT_PENDING,
@@ -27,9 +29,10 @@ from commerce_bridge.bridge.payments import (
 	order_record,
 	payment_of,
 )
+from commerce_bridge.bridge.payments import FOUND as PAYMENT_FOUND
 from commerce_bridge.bridge.payments import RECORD_TYPE as PAYMENT
-from commerce_bridge.bridge.plan import Booked, Books, InvoicePlan, Record
-from commerce_bridge.bridge.protocols import Entry, NewEntry, Outcome
+from commerce_bridge.bridge.plan import Booked, Books, InvoicePlan, Record, SalesOrderState
+from commerce_bridge.bridge.protocols import Connector, Entry, NewEntry, Outcome
 from commerce_bridge.bridge.receive import dedupe_key
 from commerce_bridge.bridge.world import World
 
@@ -59,24 +62,43 @@ def due_entry(channel: str, due: InvoiceDue, cause: str) -> NewEntry:
 	)
 
 
-def delivery_entry(
-	channel: Channel, order_id: str, delivery_note: str, on: date | None = None
-) -> NewEntry | None:
-	"""The entry of a Delivery Note that was submitted; None where nothing of the channel depends on deliveries."""
+def delivery_entry(channel: Channel, order_id: str, name: str, on: date | None = None) -> NewEntry | None:
+	"""The entry of a Delivery Note, or of a Sales Invoice with Update Stock, that was submitted; None where nothing of the
+	channel depends on deliveries."""
 	if channel.invoices.when != "When Delivered" and not any(
 		row.book == "On Delivery" for row in channel.payments
 	):
 		return None
-	due = InvoiceDue(order_id=order_id, delivery_note=delivery_note, on=on)
-	return due_entry(channel.name, due, f"Delivery Note\0{delivery_note}")
+	due = InvoiceDue(order_id=order_id, delivery_note=name, on=on)
+	return due_entry(channel.name, due, f"Delivery Note\0{name}")
+
+
+def closed_entry(channel: Channel, order_id: str, sales_order: str, on: date) -> NewEntry | None:
+	"""The entry of a Sales Order that a person closed after some of it was delivered: what is paid on delivery waits no
+	longer. None where the channel has no such payments."""
+	if not any(row.book == "On Delivery" for row in channel.payments):
+		return None
+	due = InvoiceDue(order_id=order_id, closed=True, on=on)
+	return due_entry(channel.name, due, f"Closed\0{sales_order}\0{on}")
 
 
 def invoice_entry(channel: Channel, order_id: str, invoice: str) -> NewEntry | None:
-	"""The entry of a Sales Invoice that a person submitted: refunds may have waited for it. None where the channel makes
-	no credit notes."""
-	if not channel.refunds.credit_notes:
+	"""The entry of a Sales Invoice that a person submitted: refunds may have waited for it, and where it stands for the order,
+	money. None where the channel books neither."""
+	if not handles_refunds(channel):
 		return None
 	return due_entry(channel.name, InvoiceDue(order_id=order_id, invoice=invoice), f"{DOCTYPE}\0{invoice}")
+
+
+def credit_note_entry(channel: Channel, order_id: str, note: str, gone: str = "") -> NewEntry | None:
+	"""The entry of a person's draft credit note that was submitted, or deleted: a refund may have waited for it.
+
+	:param gone: the moment at which it was deleted: the next one may have its name
+	"""
+	if not handles_refunds(channel):
+		return None
+	cause = "\0".join(filter(None, (DOCTYPE, note, gone)))
+	return due_entry(channel.name, InvoiceDue(order_id=order_id, invoice=note), cause)
 
 
 def record_if_paid(world: World, channel: Channel, order_id: str, entry: Entry) -> None:
@@ -85,7 +107,9 @@ def record_if_paid(world: World, channel: Channel, order_id: str, entry: Entry) 
 		return
 	order = world.erp.get_record(channel.name, ORDER, order_id)
 	invoice = world.erp.get_record(channel.name, RECORD_TYPE, order_id)
-	if order is None or not order.document or order.cancelled or _was_billed(invoice, order.document):
+	if order is None or not order.document or order.cancelled or order.doctype == DOCTYPE:
+		return
+	if _was_billed(invoice, order.document):
 		return
 	payments = world.erp.records_of(channel.name, PAYMENT, order_id)
 	if moved(payments, "Receive") < _owed(world, channel, order_id, order.shop_total or ZERO):
@@ -100,12 +124,18 @@ def _was_billed(invoice: Record | None, sales_order: str) -> bool:
 
 
 def _owed(world: World, channel: Channel, order_id: str, total: Decimal) -> Decimal:
-	"""What a buyer pays in all of an order: not what was taken back of it before it was paid."""
-	standing = [known.refund for known in known_refunds(world.erp, channel, order_id) if not known.is_off]
-	return total - sum((refund.total - _money_back(refund) for refund in standing), ZERO)
+	"""What a buyer pays in all of an order: not what was taken back of it before it was paid, and once more what was paid
+	and went back.
+
+	:param total: less by the refunds that are off the order
+	"""
+	known = known_refunds(world.erp, channel, order_id)
+	taken_back = sum((each.refund.total for each in known if not each.is_off), ZERO)
+	return total - taken_back + sum((money_back(each.refund) for each in known), ZERO)
 
 
-def _money_back(refund: Refund) -> Decimal:
+def money_back(refund: Refund) -> Decimal:
+	"""How much money went back with a refund."""
 	return sum((each.amount for each in refund.payments if each.status == "captured"), ZERO)
 
 
@@ -118,8 +148,9 @@ def _paid_on(channel: Channel, records: Iterable[Record]) -> date | None:
 # --- made ------------------------------------------------------------------------------------------------
 
 
-def apply_due(world: World, channel: Channel, due: InvoiceDue, entry: Entry) -> Outcome:
+def apply_due(world: World, channel: Channel, connector: Connector, due: InvoiceDue, entry: Entry) -> Outcome:
 	"""Makes what is due of an order: its invoice, the payments on delivery, and the refunds that waited are looked at again.
+	Where a person submitted the Sales Invoice that stands for the order, so is money that waited for that.
 
 	:raises TotalsDiffer: the invoices would not sum to the order; nothing is kept
 	:raises Retryable: the Sales Order is a draft
@@ -129,12 +160,15 @@ def apply_due(world: World, channel: Channel, due: InvoiceDue, entry: Entry) -> 
 		return Outcome("Skipped", "Of an order that is not imported")
 	state = world.erp.get_sales_order(order.document)
 	if state is None or state.status == "Cancelled":
-		return Outcome("Skipped", f"Sales Order {order.document} is cancelled or deleted: nothing is due")
-	made, message = _invoice(world, channel, due, order, state.status)
+		return Outcome("Skipped", f"{order.doctype} {order.document} is cancelled or deleted: nothing is due")
+	if due.invoice == state.name:
+		topics = sorted({*connector.fact_topics, PAYMENT_FOUND, REFUND_FOUND})
+		world.journal.wake(channel.name, topics, due.order_id, world.now())
+	made, message = _invoice(world, channel, due, order, state)
 	rest = _rest(world, channel, order) if made and due.delivery_note else ""
 	billed = due.invoice or (made.document if made else None)
 	again = _find_again(world, channel, due.order_id, billed) if billed else 0
-	paid = book_on_delivery(world, channel, order) if due.delivery_note else ()
+	paid = book_on_delivery(world, channel, order) if due.delivery_note or due.closed else ()
 	done = [message, rest, *(booking.message for booking in paid)]
 	if again:
 		done.append(f"{again} refunds waited for it, and are looked at again")
@@ -154,16 +188,18 @@ def _rest(world: World, channel: Channel, order: Record) -> str:
 
 
 def _invoice(
-	world: World, channel: Channel, due: InvoiceDue, order: Record, status: str
+	world: World, channel: Channel, due: InvoiceDue, order: Record, state: SalesOrderState
 ) -> tuple[Record | None, str]:
 	"""The record of what was made, and what there is to say."""
+	if state.doctype == DOCTYPE or due.closed:
+		return None, ""
 	key = _key(channel, due)
 	if key is None:
-		return None, ""
+		return None, _stays_unbilled(channel, due, state)
 	record = world.erp.get_record(channel.name, RECORD_TYPE, key)
 	if record and _was_billed(record, order.document or ""):
 		return None, f"Made already: {record.doctype} {record.document}"
-	if status == "Draft":
+	if state.status == "Draft":
 		raise Retryable(
 			f"Sales Order {order.document} is a draft: it is billed once it is submitted", DRAFT_PENDING
 		)
@@ -184,6 +220,12 @@ def _invoice(
 	return record, f"{DOCTYPE} {booked.name}: {written(booked.grand_total, books.currency)}{draft}"
 
 
+def _stays_unbilled(channel: Channel, due: InvoiceDue, state: SalesOrderState) -> str:
+	if due.invoice or channel.invoices.when != INSTEAD:
+		return ""
+	return f"Bill Sales Order {state.name} by hand: this channel makes Sales Invoices instead of Sales Orders now"
+
+
 def _key(channel: Channel, due: InvoiceDue) -> str | None:
 	if due.invoice:
 		return None
@@ -196,6 +238,8 @@ def _why_not(world: World, channel: Channel, due: InvoiceDue, books: Books, orde
 	if order.cancelled or (books.closed and not due.delivery_note):
 		return f"Sales Order {books.sales_order} is closed: it is not billed"
 	if due.delivery_note:
+		if any(invoice.name == due.delivery_note for invoice in books.invoices):
+			return f"{DOCTYPE} {due.delivery_note} bills what left with it"
 		there = due.delivery_note in books.deliveries
 		return None if there else f"Delivery Note {due.delivery_note} is not there any more"
 	payments = world.erp.records_of(channel.name, PAYMENT, due.order_id)
@@ -227,6 +271,7 @@ def bill_rest(world: World, channel: Channel, order: Record, books: Books, refun
 	kept_back, left = unsent(books, refunds)
 	if (
 		channel.invoices.when != "When Delivered"
+		or books.doctype == DOCTYPE
 		or left
 		or not kept_back
 		or not books.deliveries

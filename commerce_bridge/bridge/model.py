@@ -557,12 +557,14 @@ class InvoiceDue(Model):
 	"""Ours: something happened that an order's invoice, or a refund that waits for one, may have waited for.
 
 	:param delivery_note: that was submitted, and `invoice` that was
+	:param closed: a person closed the order: nothing more of it is delivered
 	:param on: the day it happened, of the site
 	"""
 
 	order_id: str
 	delivery_note: str | None = None
 	invoice: str | None = None
+	closed: bool | None = None
 	on: date | None = None
 
 

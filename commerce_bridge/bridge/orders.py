@@ -1,4 +1,8 @@
-"""An order event meets its Sales Order: made, followed, kept, cancelled, or refused with what to do."""
+"""An order event meets its document: made, followed, kept, cancelled, or refused with what to do.
+
+The document is a Sales Order, or a Sales Invoice instead of one: the channel's policy says which is made, and what was
+made stays what it is. A submitted Sales Invoice is an order that is billed in full.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,7 @@ from commerce_bridge.bridge.money import decimals_of, written
 from commerce_bridge.bridge.order_items import find_items, is_nameless, with_known_items
 from commerce_bridge.bridge.plan import (
 	Booked,
+	OrderDocument,
 	Parties,
 	Record,
 	SalesOrderPlan,
@@ -40,6 +45,9 @@ from commerce_bridge.bridge.totals import key_of, plan_amounts
 from commerce_bridge.bridge.versions import is_stale
 
 RECORD_TYPE = "Order"
+SALES_ORDER: OrderDocument = "Sales Order"
+#: `InvoicePolicy.when` that makes no Sales Orders.
+INSTEAD = "Instead of Sales Order"
 #: Type of the records of orders that the channel does not take in: what is told of them besides waits for nothing.
 LEFT_OUT = "Left Out"
 #: How a line says which product it is of: see `_names`.
@@ -121,10 +129,15 @@ def _apply(erp: Erp, channel: Channel, order: Order, entry: Entry) -> Outcome:
 	if record is None:
 		unwanted = why_unwanted(channel, order)
 		if unwanted:
-			erp.save_record(Record(channel.name, LEFT_OUT, order.id, order_id=order.id))
-			return Outcome("Skipped", unwanted, external_number=order.number)
+			return _left_out(erp, channel, order, unwanted)
 		record = Record(channel.name, RECORD_TYPE, order.id)
 	return _follow(erp, channel, order, entry, record)
+
+
+def _left_out(erp: Erp, channel: Channel, order: Order, why: str) -> Outcome:
+	"""Not taken in: what is told of it besides waits for nothing."""
+	erp.save_record(Record(channel.name, LEFT_OUT, order.id, order_id=order.id))
+	return Outcome("Skipped", why, external_number=order.number)
 
 
 def why_unwanted(channel: Channel, order: Order) -> str | None:
@@ -212,6 +225,8 @@ def _follow(erp: Erp, channel: Channel, told: Order, entry: Entry, record: Recor
 		return _without_goods(erp, channel, view, seen, state if standing else None)
 	if order.money_gone and record.fingerprint != ADOPTED and not view.known:
 		message = _without_money(order.money_gone, state if standing else None)
+		if not record.document:
+			return _left_out(erp, channel, order, message)
 		return _outcome("Skipped", message, record, order)
 	if standing:
 		kept = _why_kept(record, state, fingerprint)
@@ -231,13 +246,13 @@ def _follow(erp: Erp, channel: Channel, told: Order, entry: Entry, record: Recor
 		erp.forget_pushed(channel.name, state.name)
 	booked = _book(erp, channel, order, plan, state)
 	erp.forget_pushed(channel.name, booked.name)
-	erp.save_record(replace(seen, doctype="Sales Order", document=booked.name, data=_data(channel, order)))
+	erp.save_record(replace(seen, doctype=plan.document, document=booked.name, data=_data(channel, order)))
 	save_taken(erp, channel, view.taken)
-	verb = "changed" if state else "made"
+	said = f"{plan.document} {booked.name} {'changed' if state else 'made'}, {written(booked.grand_total, order.currency)}"
 	return Outcome(
 		"Succeeded",
-		f"Sales Order {booked.name} {verb}, {written(booked.grand_total, order.currency)}{_given_back(view)}",
-		reference_doctype="Sales Order",
+		f"{said}{_given_back(view)}{_not_billed(channel, plan.document)}",
+		reference_doctype=plan.document,
 		reference_name=booked.name,
 		external_number=order.number,
 	)
@@ -267,6 +282,8 @@ def _keep(
 	"""The Sales Order stays as it is."""
 	reached, message = kept
 	order = view.order
+	if state and reached == "Succeeded":
+		message += _not_billed(channel, state.doctype)
 	if record.fingerprint == ADOPTED and state and state.status != "Cancelled":
 		_name_rows(erp, channel, order, state.name)
 	erp.save_record(seen)
@@ -284,7 +301,7 @@ def _without_goods(
 ) -> Outcome:
 	"""All of the order was given back before anything was sent or billed of it: nothing is to be sent."""
 	if not seen.document:
-		return Outcome("Skipped", "All of it was given back: not imported", external_number=view.order.number)
+		return _left_out(erp, channel, view.order, "All of it was given back: not imported")
 	save_taken(erp, channel, view.taken)
 	erp.save_record(replace(seen, cancelled=True))
 	message = "All of it was given back in the storefront"
@@ -294,7 +311,7 @@ def _without_goods(
 	erp.cancel_sales_order(state.name)
 	return _outcome(
 		"Succeeded",
-		f"{message}: Sales Order {state.name} cancelled, so that nothing is sent",
+		f"{message}: {_called(state)} cancelled, so that nothing is sent",
 		seen,
 		view.order,
 	)
@@ -325,12 +342,25 @@ def _why_kept(record: Record, state: SalesOrderState | None, fingerprint: str) -
 	if fingerprint != record.fingerprint and record.fingerprint != ADOPTED:
 		return None
 	if state is None:
-		return "Skipped", f"Sales Order {record.document} was deleted in ERPNext"
+		return "Skipped", f"{record.doctype} {record.document} was deleted in ERPNext"
 	if state.status == "Cancelled":
-		return "Skipped", f"Sales Order {record.document} was cancelled in ERPNext"
+		return "Skipped", f"{_called(state)} was cancelled in ERPNext"
 	if record.fingerprint == ADOPTED:
 		return "Succeeded", "Taken over as it is: the Sales Order follows the shop from the next change on"
-	return "Succeeded", "Nothing to change: the Sales Order says this already"
+	return "Succeeded", f"Nothing to change: the {state.doctype} says this already"
+
+
+def _called(state: SalesOrderState) -> str:
+	return f"{state.doctype} {state.name}"
+
+
+def _not_billed(channel: Channel, document: OrderDocument) -> str:
+	"""Said of a Sales Order that was there before the policy: no rule of the channel bills it."""
+	if document != SALES_ORDER or channel.invoices.when != INSTEAD:
+		return ""
+	return (
+		". It stays a Sales Order: bill it by hand, this channel makes Sales Invoices instead of Sales Orders"
+	)
 
 
 def _given_back(view: View) -> str:
@@ -348,18 +378,18 @@ def _without_money(gone: str, state: SalesOrderState | None) -> str:
 	if state is None:
 		return f"{_MONEY_GONE[gone]}: not imported"
 	if state.status == "Cancelled":
-		return f"{_MONEY_GONE[gone]}, and Sales Order {state.name} is cancelled"
+		return f"{_MONEY_GONE[gone]}, and {_called(state)} is cancelled"
 	standing = _standing(state)
 	if standing:
 		advice = (
 			f"It is {standing}. Refunds are not booked yet: make the return and the credit note for what was "
 			"given back by hand, then skip this entry"
 			if gone == "refunded"
-			else f"It is {standing}. Cancel or return these, and the Sales Order, or collect the payment in another way; then skip this entry"
+			else f"It is {standing}. Cancel or return these, and the {state.doctype}, or collect the payment in another way; then skip this entry"
 		)
 	else:
 		advice = "If nothing is to be sent, cancel it, then retry; if the goods are sent all the same, skip this entry"
-	raise Rejected(f"{_MONEY_GONE[gone]}. Sales Order {state.name} still stands with them. {advice}.")
+	raise Rejected(f"{_MONEY_GONE[gone]}. {_called(state)} still stands with them. {advice}.")
 
 
 def _goods_gone(order: Order) -> bool:
@@ -396,7 +426,7 @@ def _hold_charges(
 	if state and state.status != "Cancelled":
 		erp.forget_pushed(channel.name, state.name)
 		erp.cancel_sales_order(state.name)
-		message += f" Sales Order {state.name} was cancelled, so that nothing of it is sent."
+		message += f" {_called(state)} was cancelled, so that nothing of it is sent."
 	if state:
 		before = None if order.version is None else order.version - 1
 		erp.save_record(
@@ -406,7 +436,7 @@ def _hold_charges(
 		)
 	if isinstance(error, NothingToBook):
 		message += (
-			" A Sales Order needs an item: choose one instead of an account in Shipping Methods and Fees of the "
+			f" A {_document(channel, state)} needs an item: choose one instead of an account in Shipping Methods and Fees of the "
 			"channel, then retry; or book the charge by hand and skip this entry."
 		)
 	else:
@@ -426,34 +456,38 @@ def _refuse_if_fixed(record: Record, state: SalesOrderState | None, order: Order
 	if state is None or state.status == "Cancelled":
 		done = "deleted" if state is None else "cancelled"
 		raise Rejected(
-			f"The storefront changed this order, but Sales Order {record.document} was {done} in ERPNext. "
-			"Cancel the order in the storefront, or make a new Sales Order by hand and skip this entry."
+			f"The storefront changed this order, but {record.doctype} {record.document} was {done} in ERPNext. "
+			f"Cancel the order in the storefront, or make a new {record.doctype} by hand and skip this entry."
 		)
 	what = f"{_charges_left(order)} " if _goods_gone(order) else ""
-	_refuse_while(
-		state, "follow the storefront's change", "make the change by hand and skip this entry", what
-	)
+	by_hand = "make the change by hand and skip this entry"
+	if state.doctype != SALES_ORDER:
+		by_hand = "Make a credit note of what is less, a Sales Invoice of what is more, and skip this entry"
+	_refuse_while(state, "follow the storefront's change", by_hand, what)
 
 
 def _standing(state: SalesOrderState) -> str:
-	return "; ".join(
-		f"{title} {', '.join(names)}"
-		for title, names in (
-			("delivered by", state.delivered),
-			("billed by", state.billed),
-			("in preparation in", state.drafts),
-		)
-		if names
+	"""What keeps the document as it is, in words; a Sales Invoice is its own bill, and with Update Stock its own delivery."""
+	sent = "submitted, and its goods left with it"
+	own = sent if state.name in state.delivered else "submitted" if state.name in state.billed else ""
+	others = (
+		("delivered by", state.delivered),
+		("billed by", state.billed),
+		("in preparation in", state.drafts),
 	)
+	named = [(title, [name for name in names if name != state.name]) for title, names in others]
+	return "; ".join(filter(None, (own, *(f"{title} {', '.join(names)}" for title, names in named if names))))
 
 
 def _refuse_while(state: SalesOrderState, purpose: str, otherwise: str, what: str = "") -> None:
+	"""
+	:param otherwise: of a Sales Order, what may be done instead of cancelling the documents; of a Sales Invoice all the advice
+	"""
 	standing = _standing(state)
 	if standing:
-		raise Rejected(
-			f"{what}Sales Order {state.name} cannot {purpose}: it is {standing}. "
-			f"Cancel or delete these documents, then retry; or {otherwise}."
-		)
+		if state.doctype == SALES_ORDER:
+			otherwise = f"Cancel or delete these documents, then retry; or {otherwise}"
+		raise Rejected(f"{what}{_called(state)} cannot {purpose}: it is {standing}. {otherwise}.")
 
 
 def _book(
@@ -487,6 +521,8 @@ def _plan(
 	)
 	placed = _placed_on(channel, order)
 	parties = _parties(erp, channel, order, state)
+	document = _document(channel, state)
+	direct = document != SALES_ORDER
 	return SalesOrderPlan(
 		channel=channel.name,
 		company=channel.company,
@@ -501,15 +537,24 @@ def _plan(
 		price_list=channel.price_list,
 		transaction_date=placed,
 		delivery_date=max(order.delivery_date or placed, placed),
-		naming_series=channel.naming_series,
+		naming_series=channel.invoices.naming_series if direct else channel.naming_series,
 		cost_center=channel.cost_center,
 		amounts=amounts,
-		submit=channel.orders.submit,
-		afterwards=channel.orders.afterwards,
-		own_numbering=channel.orders.numbering == "In its own transaction",
+		submit=channel.invoices.submit if direct else channel.orders.submit,
+		afterwards="Nothing" if direct else channel.orders.afterwards,
+		own_numbering=not direct and channel.orders.numbering == "In its own transaction",
 		note=order.note,
 		values=mapped_values(channel, "Sales Order", order.custom),
+		document=document,
+		update_stock=direct and channel.invoices.update_stock,
 	)
+
+
+def _document(channel: Channel, state: SalesOrderState | None) -> OrderDocument:
+	"""What stands for an order: what it was made as, else what the policy says."""
+	if state:
+		return state.doctype
+	return "Sales Invoice" if channel.invoices.when == INSTEAD else SALES_ORDER
 
 
 def _parties(erp: Erp, channel: Channel, order: Order, state: SalesOrderState | None) -> Parties:
@@ -534,7 +579,7 @@ def _placed_on(channel: Channel, order: Order) -> date:
 
 
 def apply_cancellation(erp: Erp, channel: Channel, cancellation: OrderCancellation) -> Outcome:
-	"""Cancels the Sales Order, or remembers a cancellation that came before its order. What was billed is credited."""
+	"""Cancels the order's document, or remembers a cancellation that came before its order. What was billed is credited."""
 	record = erp.get_record(channel.name, RECORD_TYPE, cancellation.id)
 	if record and is_stale(record, cancellation.version, cancellation.updated_at, cancellation=True):
 		return Outcome("Skipped", "Stale: a newer state of this order was applied already")
@@ -558,15 +603,14 @@ def _cancel(
 	if settled:
 		erp.save_record(replace(seen, cancelled=settled.cancelled))
 		return _outcome("Succeeded", settled.message, known, order)
-	_refuse_while(
-		erp.get_sales_order(state.name) or state,
-		"be cancelled",
-		"settle it with the customer and skip this entry",
-	)
+	by_hand = "settle it with the customer and skip this entry"
+	if state.doctype != SALES_ORDER:
+		by_hand = f"Cancel it, then retry; or make its credit note, {by_hand}"
+	_refuse_while(erp.get_sales_order(state.name) or state, "be cancelled", by_hand)
 	erp.forget_pushed(channel.name, state.name)
 	erp.cancel_sales_order(state.name)
 	erp.save_record(replace(seen, cancelled=True))
-	return _outcome("Succeeded", f"Sales Order {state.name} cancelled", known, order)
+	return _outcome("Succeeded", f"{_called(state)} cancelled", known, order)
 
 
 def _outcome(state: Any, message: str, record: Record, order: Order | None) -> Outcome:

@@ -66,14 +66,15 @@ def day_of(channel: Channel, moment: datetime) -> date:
 
 
 def fact_of(record: Record | None, payment: Payment, channel: Channel, way: Way) -> Record:
-	"""What is kept of a payment; its document stays, and what that is over."""
+	"""What is kept of a payment; its document stays, and what that is over. A DocType without a document: a person
+	deleted it."""
 	known = record or Record(channel.name, RECORD_TYPE, payment.id)
 	return replace(
 		known,
 		version=payment.version,
 		source_time=payment.updated_at,
 		fingerprint=way,
-		shop_total=known.shop_total if known.document else payment.amount,
+		shop_total=known.shop_total if known.doctype else payment.amount,
 		currency=payment.currency,
 		order_id=payment.order_id,
 		data=payment.model_dump_json(),
@@ -136,10 +137,30 @@ def book(
 	"""
 	if payment.status in GONE:
 		return _take_back(world.erp, channel, payment, record)
-	if record.document and record.shop_total == payment.amount:
-		return Booking(record, f"Booked already as {record.doctype} {record.document}")
-	if record.document:  # less was captured than was authorised
-		record = _take_back(world.erp, channel, payment, record).record
+	if not record.doctype:
+		return _book(world, channel, payment, record, sales_order, way)
+	if record.shop_total == payment.amount:
+		return Booking(record, _standing(world.erp, record))
+	# less was captured than was authorised
+	taken = _take_back(world.erp, channel, payment, record)
+	booking = _book(world, channel, payment, taken.record, sales_order, way)
+	if not taken.changed:
+		return booking
+	return replace(booking, message=f"{taken.message}. {booking.message}", changed=True)
+
+
+def _standing(erp: Erp, record: Record) -> str:
+	"""What became of the document of a payment that says nothing new: what a person took back stays so."""
+	if not record.document:
+		return f"Not booked again: a person deleted its {record.doctype} in ERPNext"
+	if not erp.payment_stands(record.document):
+		return f"Not booked again: {record.doctype} {record.document} was cancelled in ERPNext"
+	return f"Booked already as {record.doctype} {record.document}"
+
+
+def _book(
+	world: World, channel: Channel, payment: Payment, record: Record, sales_order: str, way: Way
+) -> Booking:
 	if not channel.payments:
 		return Booking(record, "Not booked: no Payment Methods in the channel")
 	row = payment_row(channel, payment.gateway, payment.currency)
@@ -147,7 +168,9 @@ def book(
 		return Booking(record, f'Not booked: so says the row "{row.gateway}" of Payment Methods')
 	books = _books(world.erp, sales_order)
 	if books is None:
-		return Booking(record, f"Not booked: Sales Order {sales_order} was deleted in ERPNext")
+		return Booking(
+			record, f"Not booked: {sales_order}, which stood for the order, was deleted in ERPNext"
+		)
 	waiting = _why_wait(row, payment, books, way)
 	if waiting:
 		return Booking(record, waiting)
@@ -158,7 +181,8 @@ def _books(erp: Erp, sales_order: str) -> Books | None:
 	state = erp.get_sales_order(sales_order)
 	if state and state.status == "Draft":
 		raise Retryable(
-			f"Sales Order {sales_order} is a draft: its money is booked once it is submitted", DRAFT_PENDING
+			f"{state.doctype} {sales_order} is a draft: its money is booked once it is submitted",
+			DRAFT_PENDING,
 		)
 	return erp.get_books(sales_order)
 
@@ -176,10 +200,18 @@ def _why_wait(row: PaymentMap, payment: Payment, books: Books, way: Way) -> str 
 
 
 def is_delivered(books: Books) -> bool:
-	"""Whether nothing of the order is left to be delivered."""
-	return books.closed or all(
-		books.delivered.get(line, ZERO) >= wanted for line, wanted in books.quantities.items()
-	)
+	"""Whether nothing of the order is left to be delivered. What was credited and never sent is not going to be."""
+	credited: dict[str, Decimal] = {}
+	for note in books.invoices:
+		for line, quantity in note.lines.items() if note.is_return else ():
+			credited[line] = credited.get(line, ZERO) + quantity
+
+	def is_out(line: str, wanted: Decimal) -> bool:
+		sent = books.delivered.get(line, ZERO)
+		kept = sent - books.returned.get(line, ZERO)
+		return sent >= wanted or kept >= wanted - credited.get(line, ZERO)
+
+	return books.closed or all(is_out(line, wanted) for line, wanted in books.quantities.items())
 
 
 def _make(
@@ -193,10 +225,11 @@ def _make(
 	if payment.amount <= 0:
 		return Booking(record, "Not booked: it is of nothing")
 	transaction = _transaction(world.erp, channel, payment, way)
-	if transaction.document and transaction.fingerprint != payment.id:
-		return Booking(
-			record, f"This is payment {transaction.fingerprint}, booked as {DOCTYPE} {transaction.document}"
+	if transaction.doctype and transaction.fingerprint != payment.id:
+		booked = (
+			f"booked as {DOCTYPE} {transaction.document}" if transaction.document else "deleted in ERPNext"
 		)
+		return Booking(record, f"This is payment {transaction.fingerprint}, {booked}")
 	name = world.erp.create_payment(channel, _plan(world, channel, payment, row, books, way))
 	if payment.reference:
 		world.erp.save_record(replace(transaction, doctype=DOCTYPE, document=name))
@@ -241,14 +274,16 @@ def _plan(
 
 
 def _take_back(erp: Erp, channel: Channel, payment: Payment, record: Record) -> Booking:
-	if not record.document:
-		return Booking(record, f"The payment is {payment.status}: nothing is to be booked")
-	erp.cancel_payment(record.document)
+	"""Of a payment that is gone, or of which another amount is told now."""
+	free = replace(record, doctype=None, document=None, shop_total=payment.amount)
 	transaction = _transaction(erp, channel, payment, "Pay" if record.fingerprint == "Pay" else "Receive")
-	if transaction.document == record.document:
+	if transaction.doctype and transaction.fingerprint == payment.id:
 		erp.save_record(replace(transaction, doctype=None, document=None))
-	cancelled = f"{DOCTYPE} {record.document} cancelled: the payment is {payment.status}"
-	return Booking(replace(record, doctype=None, document=None), cancelled, True)
+	if not record.document:
+		return Booking(free, f"The payment is {payment.status}: nothing is to be booked")
+	erp.cancel_payment(record.document)
+	now = f"{payment.status}, {written(payment.amount, payment.currency)}"
+	return Booking(free, f"{DOCTYPE} {record.document} cancelled: the payment is {now}", True)
 
 
 def _transaction(erp: Erp, channel: Channel, payment: Payment, way: Way) -> Record:
@@ -264,7 +299,7 @@ def _transaction(erp: Erp, channel: Channel, payment: Payment, way: Way) -> Reco
 	if not payment.reference:
 		return fresh
 	known = erp.get_record(channel.name, TRANSACTION, fresh.external_id)
-	return known if known and known.document else fresh
+	return known if known and known.doctype else fresh
 
 
 def _transaction_key(payment: Payment, way: Way) -> str:

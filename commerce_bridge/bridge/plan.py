@@ -1,4 +1,4 @@
-"""A Sales Order as the engine wants it made: the whole document, computed, and free of any ERP's classes.
+"""An order's document as the engine wants it made: whole, computed, and free of any ERP's classes.
 
 Field names are ERPNext's, so that a reader finds `rate` or `charge_type` under the same name in every room.
 Amounts are in the order's currency, already quantised to its minor unit.
@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 ChargeType = Literal["On Net Total", "Actual"]
 Afterwards = Literal["Nothing", "Reserve Stock", "Create Pick List"]
+#: What stands for a shop's order: a Sales Order, or a Sales Invoice instead of one.
+OrderDocument = Literal["Sales Order", "Sales Invoice"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,12 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class SalesOrderPlan:
+	"""The document of an order.
+
+	:param document: "Sales Invoice": there is no Sales Order. `submit` and `naming_series` are then those of the invoice
+	:param update_stock: of a Sales Invoice: the goods leave with it
+	"""
+
 	channel: str
 	company: str
 	external_id: str
@@ -121,6 +129,8 @@ class SalesOrderPlan:
 	own_numbering: bool
 	note: str | None = None
 	values: dict[str, Any] = field(default_factory=dict)  # header fields from the field map
+	document: OrderDocument = "Sales Order"
+	update_stock: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +155,11 @@ class Parties:
 
 @dataclass(frozen=True, slots=True)
 class SalesOrderState:
-	"""What stands on a Sales Order now; decides whether it can follow an update."""
+	"""What stands on a Sales Order now; decides whether it can follow an update.
+
+	:param doctype: "Sales Invoice" where that stands for the order. Once submitted it is `billed` by itself, and `delivered`
+		by itself where it updates stock; `drafts` are those of its Delivery Notes and credit notes
+	"""
 
 	name: str
 	status: Literal["Draft", "Submitted", "Cancelled"]
@@ -153,6 +167,7 @@ class SalesOrderState:
 	delivered: tuple[str, ...] = ()  # submitted Delivery Notes
 	billed: tuple[str, ...] = ()  # submitted Sales Invoices
 	drafts: tuple[str, ...] = ()  # draft Delivery Notes, Invoices, Pick Lists: a cancellation orphans them
+	doctype: OrderDocument = "Sales Order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +279,10 @@ class Books:
 	:param total: of the Sales Order
 	:param quantities: ordered, by the shop's line id
 	:param delivered: and `returned`: how much left, and came back, by the shop's line id (submitted documents)
+	:param returning: how much drafts of returns say, by the shop's line id
 	:param deliveries: submitted Delivery Notes, oldest first, without returns
 	:param paid: Σ of submitted receipts for it, and `paid_back` of refunds
+	:param doctype: "Sales Invoice" where that stands for the order: it is one of its `invoices` then
 	"""
 
 	sales_order: str
@@ -281,6 +298,8 @@ class Books:
 	paid: Decimal
 	paid_back: Decimal
 	closed: bool = False
+	doctype: OrderDocument = "Sales Order"
+	returning: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -641,9 +641,14 @@ class Journal(Protocol):
 		is none, or its payload expired."""
 		...
 
-	def wake(self, channel: str, topics: Sequence[str], external_id: str, now: datetime) -> int:
+	def wake(
+		self, channel: str, topics: Sequence[str], external_id: str, now: datetime, refused: bool = False
+	) -> int:
 		"""Entries of these topics about an order that wait to be tried again, or gave up waiting (class Retryable), are due
-		now. Part of the caller's transaction; returns how many."""
+		now. Part of the caller's transaction; returns how many.
+
+		:param refused: those that failed for a person to decide (class Rejected) too
+		"""
 		...
 
 	def is_open(self, channel: str, topic: str, external_id: str) -> bool:
@@ -889,7 +894,7 @@ class Erp(Protocol):
 		"""Items by listing, SKU and barcode, in at most one query each. Keys without an item are absent."""
 		...
 
-	# sales orders
+	# the documents of orders: Sales Orders, or Sales Invoices that stand instead of one; both go by `sales_order` here
 	def exchange_rate(self, channel: Channel, currency: str, on: date) -> Decimal:
 		"""Company currency for one unit. Raises `Misconfigured` where none is kept."""
 		...
@@ -898,12 +903,17 @@ class Erp(Protocol):
 		"""How the ERP rounds amounts and quantities."""
 		...
 
-	def get_sales_order(self, name: str) -> SalesOrderState | None: ...
+	def get_sales_order(self, name: str) -> SalesOrderState | None:
+		"""What stands on the document of an order; None where there is none of this name."""
+		...
 
-	def create_sales_order(self, channel: Channel, plan: SalesOrderPlan) -> Booked: ...
+	def create_sales_order(self, channel: Channel, plan: SalesOrderPlan) -> Booked:
+		"""Makes what `plan.document` says. Raises `Misconfigured` where a Sales Invoice would have a Sales Order's name, or
+		units of its items are to be chosen, which is done for Sales Orders only."""
+		...
 
 	def replace_sales_order(self, channel: Channel, name: str, plan: SalesOrderPlan) -> Booked:
-		"""Draft: rewritten in place. Submitted: cancelled and amended. Cancelled: amended."""
+		"""Draft: rewritten in place. Submitted: cancelled and amended. Cancelled: amended. `plan.document` is what it is."""
 		...
 
 	def cancel_sales_order(self, name: str) -> None:
@@ -936,6 +946,10 @@ class Erp(Protocol):
 		statement says that the money moved."""
 		...
 
+	def payment_stands(self, name: str) -> bool:
+		"""Whether a Payment Entry is there and not cancelled."""
+		...
+
 	def create_invoice(self, channel: Channel, plan: InvoicePlan) -> Booked | None:
 		"""None where nothing is left to be billed."""
 		...
@@ -943,7 +957,8 @@ class Erp(Protocol):
 	def create_credit_note(self, channel: Channel, plan: CreditNotePlan) -> Booked: ...
 
 	def delete_draft_invoices(self, sales_order: str) -> list[str]:
-		"""Deletes the order's draft invoices that we made, and no credit notes; returns their names."""
+		"""Deletes the draft invoices that we made of the order, and no credit notes, nor the order's own document; returns
+		their names."""
 		...
 
 	def delete_draft_credit_note(self, name: str) -> None:
@@ -951,12 +966,13 @@ class Erp(Protocol):
 		...
 
 	def create_returns(self, channel: Channel, plan: ReturnPlan) -> list[str]:
-		"""Return Delivery Notes, one for each Delivery Note that goods come back of. Raises `Rejected` where less was
-		delivered, and not returned yet."""
+		"""Return Delivery Notes, one for each Delivery Note that goods come back of, and a receipt into stock of what left with
+		a Sales Invoice. Raises `Rejected` where less was delivered, and not returned yet."""
 		...
 
 	def close_sales_order(self, name: str) -> None:
-		"""Nothing more of it is to be delivered. What is closed stays closed."""
+		"""Nothing more of it is to be delivered. What is closed stays closed. A Sales Invoice that stands for an order has
+		nothing to be closed: its credit notes say it."""
 		...
 
 	# returns
@@ -1000,7 +1016,8 @@ class Erp(Protocol):
 
 	# sent by the shop itself
 	def get_deliveries(self, sales_order: str) -> Deliveries:
-		"""What is ordered, and what ships of it: submitted and draft, not cancelled."""
+		"""What is ordered, and what ships of it: submitted and draft, not cancelled. A Sales Invoice that stands for the order,
+		and updates stock, is among them."""
 		...
 
 	def create_delivery_note(self, channel: Channel, sales_order: str, fulfilment: Fulfilment) -> str:

@@ -6,7 +6,7 @@ waited for, and wakes the entry.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -32,14 +32,15 @@ from commerce_bridge.bridge.deductions import (
 )
 from commerce_bridge.bridge.errors import Rejected, Retryable
 from commerce_bridge.bridge.invoices import bill_rest, record_if_paid
-from commerce_bridge.bridge.model import Order, Refund, RefundLine
+from commerce_bridge.bridge.model import Order, OrderCancellation, Refund, RefundLine
 from commerce_bridge.bridge.money import written
 from commerce_bridge.bridge.orders import follow_again
+from commerce_bridge.bridge.payments import FOUND as PAYMENT_FOUND
 from commerce_bridge.bridge.payments import RECORD_TYPE as PAYMENT
 from commerce_bridge.bridge.payments import Booking, book, day_of, moved, order_record
 from commerce_bridge.bridge.payments import fact_of as payment_fact
 from commerce_bridge.bridge.payments import is_older as is_older_payment
-from commerce_bridge.bridge.plan import Books, Record, ReturnPlan, SalesOrderState
+from commerce_bridge.bridge.plan import Books, Invoice, Record, ReturnPlan, SalesOrderState
 from commerce_bridge.bridge.protocols import Connector, Entry, Outcome
 from commerce_bridge.bridge.requested_refunds import own_credit_note, wait_for_ours
 from commerce_bridge.bridge.world import World
@@ -88,7 +89,12 @@ def apply_refund(
 	books = world.erp.get_books(order.document) if state and order.document else None
 	if state is None or books is None:
 		world.erp.save_record(fact)
-		gone = f"Sales Order {order.document} was deleted in ERPNext" if order.document else "not imported"
+		if order.cancelled:  # money of it may have been waiting for a person
+			topics = sorted({*connector.fact_topics, PAYMENT_FOUND})
+			world.journal.wake(channel.name, topics, refund.order_id, world.now())
+		gone = (
+			f"{order.doctype} {order.document} was deleted in ERPNext" if order.document else "not imported"
+		)
 		return Outcome("Skipped", f"Of an order that is {gone}" if not order.document else gone)
 	work = _Work(world, channel, connector, entry, refund, order, state, books)
 	if refund.cancelled:
@@ -108,6 +114,8 @@ def _book(work: _Work, fact: Record) -> Outcome:
 	returned = _take_goods_back(work) if first and fact.fingerprint != DEDUCTED else ""
 	bookings = _book_money(work)
 	record_if_paid(work.world, work.channel, work.refund.order_id, work.entry)  # a draft of it may be gone
+	if first:
+		_wake_refused(work)
 	done = [said, returned, *(booking.message for booking in bookings), _not_to_send(work, fact)]
 	waits = fact.fingerprint == WAITING and not returned and not any(booking.changed for booking in bookings)
 	return Outcome(
@@ -116,6 +124,12 @@ def _book(work: _Work, fact: Record) -> Outcome:
 		reference_doctype=fact.doctype or work.order.doctype,
 		reference_name=fact.document or work.order.document,
 	)
+
+
+def _wake_refused(work: _Work) -> None:
+	"""A cancellation, or change, of the order that failed may have been what this refund explains."""
+	topics = sorted(work.connector.order_topics)
+	work.world.journal.wake(work.channel.name, topics, work.refund.order_id, work.world.now(), refused=True)
 
 
 def _as_it_stands(work: _Work) -> _Work:
@@ -158,7 +172,7 @@ def _check_parts(work: _Work) -> None:
 	if before + refund.total > books.total:
 		already = f", of which {written(before, books.currency)} was given back before" if before else ""
 		raise Rejected(
-			f"Refund {refund.id} gives back {written(refund.total, refund.currency)}, but Sales Order "
+			f"Refund {refund.id} gives back {written(refund.total, refund.currency)}, but {books.doctype} "
 			f"{books.sales_order} is {written(books.total, books.currency)}{already}. Look it up in the shop; book it by "
 			"hand, and skip this entry."
 		)
@@ -196,7 +210,7 @@ def _check_paid(work: _Work) -> None:
 def _book_goods(work: _Work, fact: Record) -> tuple[Record, str]:
 	"""The record as it is to be kept, and what was done in words."""
 	if fact.fingerprint in (TAKEN_OFF, DEDUCTED):
-		return replace(fact, fingerprint=DEDUCTED), f"Taken off Sales Order {work.books.sales_order}"
+		return replace(fact, fingerprint=DEDUCTED), f"Taken off {work.books.doctype} {work.books.sales_order}"
 	if fact.document:
 		return fact, f"Credited by {fact.document}"
 	if fact.fingerprint == SETTLED:
@@ -204,9 +218,12 @@ def _book_goods(work: _Work, fact: Record) -> tuple[Record, str]:
 	if work.order.cancelled or work.state.status == "Cancelled":
 		return replace(fact, fingerprint=SETTLED), "The order is cancelled: nothing is left to be credited"
 	by_hand = _credited_by_hand(work)
+	if by_hand and not by_hand.submitted:
+		waits = "is of exactly this, a person's draft: submit it, or delete it"
+		return replace(fact, fingerprint=WAITING), f"Credit note {by_hand.name} {waits}"
 	if by_hand:
-		credited = replace(fact, fingerprint=CREDITED, doctype=DOCTYPE, document=by_hand)
-		return credited, f"Credit note {by_hand} says it already: a person made it"
+		credited = replace(fact, fingerprint=CREDITED, doctype=DOCTYPE, document=by_hand.name)
+		return credited, f"Credit note {by_hand.name} says it already: a person made it"
 	followed = _follow(work, fact)
 	if followed:
 		return followed
@@ -215,7 +232,7 @@ def _book_goods(work: _Work, fact: Record) -> tuple[Record, str]:
 	return _credit(work, fact)
 
 
-def _credited_by_hand(work: _Work) -> str | None:
+def _credited_by_hand(work: _Work) -> Invoice | None:
 	records = work.world.erp.records_of(work.channel.name, RECORD_TYPE, work.refund.order_id)
 	return own_credit_note(
 		work.books, {record.document for record in records if record.document}, work.refund
@@ -243,7 +260,7 @@ def _follow(work: _Work, fact: Record) -> tuple[Record, str] | None:
 			state != work.state
 		):  # without our drafts: they would be made again, and this looked at again, for ever
 			raise Rejected(
-				f"Refund {work.refund.id} cannot be taken off Sales Order {state.name}. Submit its draft invoice, or make the "
+				f"Refund {work.refund.id} cannot be taken off {state.doctype} {state.name}. Submit its draft invoice, or make the "
 				"credit note by hand, then retry."
 			)
 		return None
@@ -256,7 +273,7 @@ def _refuse_while_prepared(work: _Work, state: SalesOrderState) -> None:
 	drafts = [name for name in state.drafts if name not in notes]
 	if drafts and not state.delivered and not state.billed:
 		raise Rejected(
-			f"Sales Order {state.name} cannot follow refund {work.refund.id}: it is in preparation in "
+			f"{state.doctype} {state.name} cannot follow refund {work.refund.id}: it is in preparation in "
 			f"{', '.join(drafts)}. Delete these drafts, or submit them where the goods are sent; then retry."
 		)
 
@@ -272,6 +289,14 @@ def _latest(work: _Work) -> Order | None:
 	if event.incomplete or not isinstance(order, Order) or order.cancelled:
 		return None
 	return order if order.updated_at == work.order.source_time else None
+
+
+def _is_cancelled(work: _Work) -> bool:
+	"""Whether the shop cancelled the order, by what it told last of it."""
+	topics = sorted(work.connector.order_topics)
+	latest = work.world.journal.latest(work.channel.name, topics, work.refund.order_id)
+	data = work.connector.parse(*latest).data if latest else None
+	return isinstance(data, OrderCancellation) or (isinstance(data, Order) and data.cancelled)
 
 
 def _credit(work: _Work, fact: Record) -> tuple[Record, str]:
@@ -298,7 +323,7 @@ def _unbilled(books: Books, parts: Sequence[RefundLine]) -> str:
 	"""What there is no invoice of yet, in words."""
 	invoices = submitted(books)
 	if not invoices:
-		return f"Sales Order {books.sales_order}"
+		return f"{books.doctype} {books.sales_order}"
 	notes = [invoice for invoice in books.invoices if invoice.is_return]
 	for part in parts:
 		line = part.order_line_id
@@ -326,19 +351,28 @@ def _take_goods_back(work: _Work) -> str:
 	if refund.return_id:
 		return f"Goods come back with return {refund.return_id}" if refund.lines else ""
 	wanted: dict[str, Decimal] = {}
-	kept_back, _left = unsent(books, _given_back(work))
+	others = _given_back(work)
+	kept_back, _left = unsent(books, others)
+	spare = _came_back_already(books, others, kept_back)
+	known: list[str] = []
 	for line in refund.lines:
 		if not line.restock or not line.quantity:
 			continue
 		for part in placed(line, books.quantities, refund):
 			key = part.order_line_id
-			there = books.delivered.get(key, ZERO) - books.returned.get(key, ZERO)
+			there = books.delivered.get(key, ZERO) - _back(books, key)
 			still_here = books.quantities[key] - books.delivered.get(key, ZERO) - kept_back.get(key, ZERO)
-			back = min(max(part.quantity - max(still_here, ZERO), ZERO), there)
+			back = max(part.quantity - max(still_here, ZERO), ZERO)
+			seen = min(back, spare.get(key, ZERO))
+			if seen:
+				spare[key] -= seen
+				known.append(f"{seen:f} of line {key}")
+			back = min(back - seen, there)
 			if back > 0:
 				wanted[key] = wanted.get(key, ZERO) + back
+	said = f"Came back already: {', '.join(known)}" if known else ""
 	if not wanted:
-		return ""
+		return said
 	plan = ReturnPlan(
 		channel=work.channel.name,
 		sales_order=books.sales_order,
@@ -347,7 +381,34 @@ def _take_goods_back(work: _Work) -> str:
 		submit=policy.returns == "Submitted",
 		warehouse=policy.return_warehouse,
 	)
-	return f"Return {', '.join(work.world.erp.create_returns(work.channel, plan))}"
+	made = work.world.erp.create_returns(work.channel, plan)
+	return ". ".join(filter(None, (said, made and f"Return {', '.join(made)}")))
+
+
+def _back(books: Books, line: str) -> Decimal:
+	"""How much came back; drafts are going to be submitted."""
+	return books.returned.get(line, ZERO) + books.returning.get(line, ZERO)
+
+
+def _came_back_already(
+	books: Books, others: Sequence[Refund], kept_back: Mapping[str, Decimal]
+) -> dict[str, Decimal]:
+	"""How much of each line came back that no other refund put back: with a return that the shop told by itself, or by a
+	person's hand. It is of this refund."""
+	given: dict[str, Decimal] = {}
+	restocked: dict[str, Decimal] = {}
+	for refund in others:
+		for line in refund.lines:
+			for part in placed(line, books.quantities, refund):
+				key = part.order_line_id
+				given[key] = given.get(key, ZERO) + part.quantity
+				if line.restock:
+					restocked[key] = restocked.get(key, ZERO) + part.quantity
+	spare = {}
+	for line in books.quantities:
+		sent = given.get(line, ZERO) - kept_back.get(line, ZERO)
+		spare[line] = max(_back(books, line) - min(restocked.get(line, ZERO), sent), ZERO)
+	return spare
 
 
 def _book_money(work: _Work) -> Sequence[Booking]:
@@ -378,7 +439,8 @@ def _not_to_send(work: _Work, fact: Record) -> str:
 	if not left and fact.fingerprint != WAITING:  # a closed order cannot be billed
 		work.world.erp.forget_pushed(work.channel.name, books.sales_order)
 		work.world.erp.close_sales_order(books.sales_order)
-		return f"Nothing of it is left to be sent: Sales Order {books.sales_order} closed"
+		closed = f": Sales Order {books.sales_order} closed" if books.doctype == "Sales Order" else ""
+		return f"Nothing of it is left to be sent{closed}"
 	ordered = work.world.erp.get_deliveries(books.sales_order).lines
 	goods = ", ".join(f"{quantity:f} × {ordered[line].item_code}" for line, quantity in kept_back.items())
 	return f"Not to be sent any more: {goods}"
@@ -424,11 +486,13 @@ def _cancel_money(work: _Work, record: Record | None) -> None:
 
 
 def _put_back(work: _Work) -> str:
-	"""The Sales Order says again what it said before."""
+	"""The Sales Order says again what it said before, unless the shop cancelled it."""
+	if work.state.status == "Cancelled" and _is_cancelled(work):
+		return ""
 	order = _latest(work)
 	if order is None or not is_free(work.state):
 		raise Rejected(
-			f"The shop took refund {work.refund.id} back, and Sales Order {work.books.sales_order} cannot follow. Change it "
+			f"The shop took refund {work.refund.id} back, and {work.books.doctype} {work.books.sales_order} cannot follow. Change it "
 			"by hand and skip this entry."
 		)
 	return f". {follow_again(work.world.erp, work.channel, order, work.entry).message}"

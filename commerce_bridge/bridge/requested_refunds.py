@@ -13,7 +13,7 @@ from datetime import timedelta
 from commerce_bridge.bridge.deductions import CREDITED, RECORD_TYPE
 from commerce_bridge.bridge.errors import Rejected, Retryable
 from commerce_bridge.bridge.model import Refund, RefundRequest
-from commerce_bridge.bridge.plan import Books, Record
+from commerce_bridge.bridge.plan import Books, Invoice, Record
 from commerce_bridge.bridge.protocols import Entry, Erp, Journal, PushResult
 
 #: Topic of the outbound entries that ask a shop to give money back.
@@ -31,21 +31,18 @@ def wait_for_ours(journal: Journal, channel: str, order_id: str) -> None:
 		raise Retryable("A refund of this order is being asked of the shop: it may be this one", OWN_PENDING)
 
 
-def own_credit_note(books: Books, taken: Collection[str], refund: Refund) -> str | None:
-	"""A submitted credit note of exactly this total that is of no refund yet: a person made it, and gave the money back
-	in the shop by hand, or the shop's answer to our request never came.
+def own_credit_note(books: Books, taken: Collection[str], refund: Refund) -> Invoice | None:
+	"""A credit note of exactly this total that is of no refund yet: a person made it, and gave the money back in the shop
+	by hand, or the shop's answer to our request never came. One that is submitted sooner than a draft.
 
 	:param taken: credit notes that are of other refunds
 	"""
-	for invoice in books.invoices:
-		if (
-			invoice.is_return
-			and invoice.submitted
-			and invoice.total == refund.total
-			and invoice.name not in taken
-		):
-			return invoice.name
-	return None
+	alike = [
+		invoice
+		for invoice in books.invoices
+		if invoice.is_return and invoice.total == refund.total and invoice.name not in taken
+	]
+	return next((invoice for invoice in alike if invoice.submitted), alike[0] if alike else None)
 
 
 def save_asked(erp: Erp, entry: Entry, credit_note: str, request: RefundRequest, result: PushResult) -> None:

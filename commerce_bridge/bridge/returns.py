@@ -106,7 +106,7 @@ def apply_return(erp: Erp, journal: Journal, channel: Channel, found: Return) ->
 	if record is None and journal.is_open(channel.name, CHANGED, found.order_id):
 		raise Retryable("A return of this order is on its way to the shop: it may be this one", OWN_PENDING)
 	state = erp.get_return(record.document) if record and record.document else None
-	_check_lines(found, erp.get_deliveries(order.document).lines, state, order.document)
+	_check_lines(found, erp.get_deliveries(order.document).lines, state, f"{order.doctype} {order.document}")
 	name, receipt = _follow(erp, channel, found, order, state)
 	_save(erp, channel, found, record, name)
 	return _outcome("Succeeded", _told(found, erp.get_return(name), receipt), name)
@@ -171,7 +171,7 @@ def _called(found: Return) -> str:
 
 
 def _check_lines(
-	found: Return, ordered: Mapping[str, OrderedLine], state: ReturnState | None, sales_order: str
+	found: Return, ordered: Mapping[str, OrderedLine], state: ReturnState | None, order: str
 ) -> None:
 	wanted: dict[str, Decimal] = {}
 	for line in found.lines:
@@ -180,14 +180,14 @@ def _check_lines(
 		parts = [part for part in ordered if part == line_id or part.startswith(f"{line_id}:")]
 		if quantity and not parts:
 			raise Rejected(
-				f'Return {_called(found)} has {_number(quantity)} of line "{line_id}", which Sales Order {sales_order} does not '
+				f'Return {_called(found)} has {_number(quantity)} of line "{line_id}", which {order} does not '
 				"have (any more). Make the Return Authorisation by hand, then skip this entry."
 			)
 		sold = sum((ordered[part].quantity for part in parts), ZERO)
 		if quantity > sold:
 			raise Rejected(
 				f'Return {_called(found)} has {_number(quantity)} of line "{line_id}", of which {_number(sold)} were ordered '
-				f"(Sales Order {sales_order}). Correct the return in the shop, then retry."
+				f"({order}). Correct the return in the shop, then retry."
 			)
 	for line_id, line in (state.lines if state else {}).items():
 		here = line.received + line.drafted

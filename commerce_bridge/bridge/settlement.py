@@ -14,15 +14,18 @@ from pydantic import BaseModel
 from commerce_bridge.bridge import returns
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.deductions import RECORD_TYPE as REFUND
-from commerce_bridge.bridge.deductions import TAKEN_OFF, handles_refunds, moment_of
+from commerce_bridge.bridge.deductions import TAKEN_OFF, handles_refunds, known_refunds, moment_of
 from commerce_bridge.bridge.fulfilments import FOUND as FULFILMENT_FOUND
-from commerce_bridge.bridge.invoices import DUE, REFUND_FOUND, found_entry, record_if_paid
+from commerce_bridge.bridge.invoices import DUE, REFUND_FOUND, found_entry, money_back, record_if_paid
+from commerce_bridge.bridge.mapping import payment_row
 from commerce_bridge.bridge.model import Fulfilment, InvoiceDue, Order, Payment, Refund, Return
+from commerce_bridge.bridge.money import written
 from commerce_bridge.bridge.orders import LEFT_OUT
 from commerce_bridge.bridge.orders import RECORD_TYPE as ORDER
 from commerce_bridge.bridge.payments import FOUND as PAYMENT_FOUND
 from commerce_bridge.bridge.payments import RECORD_TYPE as PAYMENT
-from commerce_bridge.bridge.payments import book, fact_of, is_older, order_record
+from commerce_bridge.bridge.payments import ZERO, book, fact_of, is_older, moved, order_record
+from commerce_bridge.bridge.plan import Record
 from commerce_bridge.bridge.protocols import Connector, Entry, NewEntry, Outcome
 from commerce_bridge.bridge.receive import dedupe_key
 from commerce_bridge.bridge.world import World
@@ -126,6 +129,25 @@ def _entry(channel: Channel, order: Order, fact: Fact) -> NewEntry:
 	)
 
 
+def _of_no_document(world: World, channel: Channel, order: Record, payment: Payment) -> Outcome:
+	"""Money that came in for an order that was cancelled before it was seen here, and did not go back, is a person's."""
+	way_in = payment.status == "captured" and order.cancelled and bool(channel.payments)
+	if not way_in or payment_row(channel, payment.gateway, payment.currency).book == "Never":
+		return Outcome("Skipped", "Of an order that is not imported")
+	paid = moved(world.erp.records_of(channel.name, PAYMENT, payment.order_id), "Receive")
+	refunds = [known.refund for known in known_refunds(world.erp, channel, payment.order_id)]
+	if sum(map(money_back, refunds), ZERO) >= paid:
+		return Outcome("Skipped", "Of an order that was cancelled before it was imported: it was given back")
+	amount = written(payment.amount, payment.currency)
+	return Outcome(
+		"Failed",
+		f"{amount} was paid by {payment.gateway} ({payment.reference or payment.id}), but the shop cancelled order "
+		f"{payment.order_id} before it was imported: nothing is booked of it. Give the money back in the shop, or book it "
+		"by hand and skip this entry.",
+		"Retryable",  # a refund, or the order when it is open again, wakes it
+	)
+
+
 def apply_payment(
 	world: World, channel: Channel, connector: Connector, payment: Payment, entry: Entry
 ) -> Outcome:
@@ -144,7 +166,7 @@ def apply_payment(
 	fact = fact_of(record, payment, channel, way)
 	if not order.document:
 		world.erp.save_record(fact)
-		return Outcome("Skipped", "Of an order that is not imported")
+		return _of_no_document(world, channel, order, payment)
 	booking = book(world, channel, payment, fact, order.document, way)
 	world.erp.save_record(booking.record)
 	if record is None or booking.changed:  # a refund may wait for it

@@ -5,9 +5,19 @@ Both are SQL to be built into others, with the parameters `items`, `warehouses` 
 
 from __future__ import annotations
 
-#: Bins, and what is sold but in no Bin yet: a POS sale has no ledger entry until it is consolidated, and a draft order
-#: reserves nothing.
-BOOKED = """SELECT item_code, warehouse, actual_qty - GREATEST(reserved_qty, reserved_stock)
+#: What is left to deliver of a `row` of a direct invoice, in stock UOM: goods that came back are owed again, as those of
+#: a Sales Order are, until they are credited. `sales_invoice_item` has no index, but `return_against` has.
+OWED = """GREATEST((row.qty - row.delivered_qty) * row.conversion_factor
+		+ COALESCE((SELECT SUM(credited.stock_qty) FROM `tabSales Invoice` note
+			JOIN `tabSales Invoice Item` credited ON credited.parent = note.name
+				AND credited.sales_invoice_item = row.name
+			WHERE note.return_against = row.parent AND note.docstatus = 1), 0), 0)"""
+#: Direct invoices the goods of which did not leave with them.
+_OWING = """`tabSales Invoice` parent ON parent.name = row.parent AND parent.cb_instead_of_order = 1
+			AND (parent.docstatus = 0 OR (parent.docstatus = 1 AND parent.update_stock = 0))"""
+#: Bins, and what is sold but in no Bin yet: a POS sale has no ledger entry until it is consolidated, a draft order
+#: reserves nothing, and no Sales Invoice does. Nor are its bundles packed before they are delivered.
+BOOKED = f"""SELECT item_code, warehouse, actual_qty - GREATEST(reserved_qty, reserved_stock)
 		- reserved_qty_for_production - reserved_qty_for_sub_contract - reserved_qty_for_production_plan
 		+ %(preorder)s * ordered_qty AS quantity
 	FROM `tabBin` WHERE item_code IN %(items)s AND warehouse IN %(warehouses)s
@@ -28,7 +38,16 @@ BOOKED = """SELECT item_code, warehouse, actual_qty - GREATEST(reserved_qty, res
 			AND pos.docstatus = 1 AND COALESCE(pos.consolidated_invoice, '') = ''
 		WHERE row.item_code IN %(items)s AND row.warehouse IN %(warehouses)s
 			AND row.parenttype IN ('Sales Order', 'POS Invoice') AND (draft.name IS NOT NULL OR pos.name IS NOT NULL)
-		GROUP BY row.item_code, row.warehouse"""
+		GROUP BY row.item_code, row.warehouse
+	UNION ALL SELECT row.item_code, row.warehouse, -SUM({OWED}) FROM `tabSales Invoice Item` row JOIN {_OWING}
+		WHERE row.cb_undelivered = 1 AND row.item_code IN %(items)s AND row.warehouse IN %(warehouses)s
+		GROUP BY row.item_code, row.warehouse
+	UNION ALL SELECT part.item_code, row.warehouse, -SUM(part.qty * {OWED}) FROM `tabProduct Bundle Item` part
+		JOIN `tabProduct Bundle` bundle ON bundle.name = part.parent AND bundle.disabled = 0
+		JOIN `tabSales Invoice Item` row ON row.cb_undelivered = 1 AND row.item_code = bundle.new_item_code
+		JOIN {_OWING}
+		WHERE part.item_code IN %(items)s AND row.warehouse IN %(warehouses)s
+		GROUP BY part.item_code, row.warehouse"""
 #: Serial numbers that are Active and yet gone: sold at the till and not consolidated, or held by an open Stock
 #: Reservation Entry. What a submitted POS Invoice took back is not gone.
 TAKEN = """SELECT entry.serial_no AS serial, till.name AS voucher, 'POS Invoice' AS kind

@@ -1,8 +1,8 @@
 """DocType Bin: what may be sold now, for any number of items, in a fixed number of queries.
 
 Available = actual − max(reserved, reserved by Stock Reservation Entries) − reserved for production,
-subcontracting and production plans − POS sales not consolidated yet − draft orders of channels − what the
-storefronts sold in orders that are not booked yet. ERPNext's `reserved_stock` is a part of `reserved_qty`, so the
+subcontracting and production plans − POS sales not consolidated yet − draft orders of channels − what is left to
+deliver of invoices that stand for orders − what the storefronts sold in orders that are not booked yet. ERPNext's `reserved_stock` is a part of `reserved_qty`, so the
 two are never both subtracted.
 
 A channel that offers what is on order gets `ordered_qty` besides: the open quantities of submitted Purchase Orders

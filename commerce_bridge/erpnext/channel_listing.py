@@ -16,7 +16,7 @@ from commerce_bridge.bridge.feeds import fingerprint_of
 from commerce_bridge.bridge.model import Listing, Price, ShownLevel, StockLevel
 from commerce_bridge.bridge.protocols import Kind, Outcome, PushResult
 from commerce_bridge.bridge.shown import NOT_LISTED, judged
-from commerce_bridge.erpnext import sql, stock_change, wake
+from commerce_bridge.erpnext import direct_invoice, sql, stock_change, wake
 from commerce_bridge.erpnext.channel_settings import decimal
 from commerce_bridge.erpnext.time import to_site
 
@@ -289,17 +289,20 @@ def forget_pushed(channel: str, sales_order: str) -> None:
 	sql.execute(
 		f"""UPDATE `tab{LEVEL}` level
 		JOIN `tab{DOCTYPE}` listing ON listing.name = level.parent
-		JOIN `tabSales Order Item` line ON line.item_code = listing.item_code
+		JOIN (SELECT item_code FROM `tabSales Order Item` WHERE parent = %(order)s
+			UNION SELECT row.item_code FROM `tabSales Invoice Item` row JOIN `tabSales Invoice` invoice
+				ON invoice.name = row.parent AND invoice.cb_instead_of_order = 1
+			WHERE row.parent = %(order)s) line ON line.item_code = listing.item_code
 		SET level.pushed_at = NULL
-		WHERE line.parent = %s AND listing.channel = %s""",
-		(sales_order, channel),
+		WHERE listing.channel = %(channel)s""",
+		{"order": sales_order, "channel": channel},
 	)
 
 
 def push_again(channel: str, sales_order: str) -> None:
 	"""See `Erp.push_again`."""
 	forget_pushed(channel, sales_order)
-	stock_change.note_order(frappe.get_doc("Sales Order", sales_order))
+	stock_change.note_order(frappe.get_doc(direct_invoice.doctype_of(sales_order), sales_order))
 
 
 def save_stock_ids(channel: str, ids: Mapping[str, str]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
 import frappe
 
+from commerce_bridge.bridge.payments import RECORD_TYPE as PAYMENT
 from commerce_bridge.bridge.plan import Record
 from commerce_bridge.erpnext import sql
 from commerce_bridge.erpnext.channel_settings import decimal
@@ -25,6 +27,7 @@ CHANGING = (
 	"currency",
 	"placed_on",
 	"order_id",
+	"reference",
 	"data",
 	"modified",
 )
@@ -114,12 +117,21 @@ def on_submit(doc: Any, method: str | None = None) -> None:
 
 
 def on_trash(doc: Any, method: str | None = None) -> None:
-	"""A document that is gone is nobody's: what the storefront sends next is matched, or made, anew."""
+	"""A document that is gone is nobody's: what the storefront sends next is matched, or made, anew. Of a Payment Entry,
+	which a person had to cancel first, its DocType stays: see `payments.fact_of`. An order whose document a person deleted
+	stays deleted, be it a Sales Order or the invoice instead of one."""
+	kept = "document_type" if doc.doctype == "Payment Entry" else "NULL"
 	sql.execute(
-		"""UPDATE `tabChannel Record` SET document_name = NULL, document_type = NULL
-		WHERE document_type = %s AND document_name = %s""",
+		f"""UPDATE `tabChannel Record` SET document_name = NULL, document_type = {kept}
+		WHERE document_type = %s AND document_name = %s AND record_type != 'Order'""",
 		(doc.doctype, doc.name),
 	)
+
+
+def _reference(record: Record) -> str | None:
+	"""What the gateway calls a payment."""
+	told = json.loads(record.data) if record.record_type == PAYMENT and record.data else {}
+	return (told.get("reference") or "")[:140] or None
 
 
 def save(record: Record) -> None:
@@ -139,6 +151,7 @@ def save(record: Record) -> None:
 		"currency": record.currency,
 		"placed_on": record.placed_on,
 		"order_id": record.order_id[:140] if record.order_id else None,
+		"reference": _reference(record),
 		"data": record.data,
 	}
 	sql.insert_rows(DOCTYPE, [row], on_duplicate=CHANGING)

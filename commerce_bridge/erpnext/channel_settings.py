@@ -521,6 +521,7 @@ def _invoice_policy(doc: Any) -> InvoicePolicy:
 	return InvoicePolicy(
 		when=doc.invoice_when or "Never",
 		submit=doc.invoice_docstatus != "Draft",
+		update_stock=bool(doc.invoice_update_stock),
 		dated="Order" if doc.invoice_dated == "Order" else "Event",
 		naming_series=doc.invoice_series or None,
 		credit_note_series=doc.credit_note_series or None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ from frappe.utils import flt, getdate
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import Rejected
 from commerce_bridge.bridge.plan import Booked, CreditNotePlan, ItemRow, TaxRow
-from commerce_bridge.erpnext import payment_entry, sales_invoice, sales_order, submission
+from commerce_bridge.erpnext import order_values, payment_entry, sales_invoice, submission
 from commerce_bridge.erpnext.channel_settings import decimal
 from commerce_bridge.erpnext.customer import clean
 
@@ -62,6 +63,10 @@ def create(channel: Channel, plan: CreditNotePlan) -> Booked:
 
 def _values(plan: CreditNotePlan) -> dict[str, Any]:
 	order = frappe.db.get_value("Sales Order", plan.sales_order, OF_ORDER, as_dict=True)
+	if order is None:
+		# An invoice stands for the order: all that is given back is given back of it.
+		order = frappe.db.get_value(DOCTYPE, plan.sales_order, OF_ORDER, as_dict=True)
+		plan = replace(plan, invoice=plan.sales_order)
 	invoice = plan.invoice and frappe.db.get_value(DOCTYPE, plan.invoice, OF_INVOICE, as_dict=True)
 	amounts = plan.amounts
 	return {
@@ -90,7 +95,7 @@ def _values(plan: CreditNotePlan) -> dict[str, Any]:
 		"status": "Return",
 		"cb_made": 1,
 		"items": _items(plan),
-		"taxes": [_tax(row, plan) for row in amounts.taxes] or sales_order.untaxed(plan),
+		"taxes": [_tax(row, plan) for row in amounts.taxes] or order_values.untaxed(plan),
 	}
 
 
@@ -141,7 +146,7 @@ def _item(row: ItemRow, plan: CreditNotePlan, billed: list[Any]) -> dict[str, An
 		"discount_percentage": float(row.discount_percentage),
 		"uom": row.uom,
 		"cost_center": plan.cost_center,
-		"sales_order": plan.sales_order,
+		"sales_order": None if plan.invoice == plan.sales_order else plan.sales_order,
 		"cb_line_id": row.line_id[:140] if row.line_id else None,
 		"cb_grade": row.grade,
 		"cb_listing": row.listing,
@@ -172,7 +177,7 @@ def _returned(row: ItemRow, billed: list[Any]) -> Any:
 
 
 def _tax(row: TaxRow, plan: CreditNotePlan) -> dict[str, Any]:
-	return {**sales_order.tax(row, plan), "tax_amount": -float(row.tax_amount or Decimal(0))}
+	return {**order_values.tax(row, plan), "tax_amount": -float(row.tax_amount or Decimal(0))}
 
 
 def delete_draft(name: str) -> None:

@@ -26,13 +26,20 @@ BARS = {
 EVENTS = """SELECT DATE(creation) AS day, state, COUNT(*) AS count FROM `tabSync Log`
 	WHERE direction = 'Inbound' AND creation >= %(since)s{match} GROUP BY day, state"""
 #: Several events tell of one order: its time runs from the first that arrived. One that came later than the
-#: Sales Order did not make it.
+#: order's document did not make it.
 TIMES = """SELECT DISTINCT day, MEDIAN(seconds) OVER (PARTITION BY day) AS median,
 	PERCENTILE_CONT(0.95) WITHIN GROUP (ORDER BY seconds) OVER (PARTITION BY day) AS slow FROM (
 		SELECT DATE(document.creation) AS day,
 			TIMESTAMPDIFF(MICROSECOND, MIN(`tabSync Log`.creation), document.creation) / 1000000 AS seconds
 		FROM `tabSync Log` JOIN `tabSales Order` document ON document.name = `tabSync Log`.reference_name
 		WHERE `tabSync Log`.direction = 'Inbound' AND `tabSync Log`.reference_doctype = 'Sales Order'
+			AND `tabSync Log`.creation >= %(since)s AND document.creation >= `tabSync Log`.creation{match}
+		GROUP BY document.name
+		UNION ALL SELECT DATE(document.creation),
+			TIMESTAMPDIFF(MICROSECOND, MIN(`tabSync Log`.creation), document.creation) / 1000000
+		FROM `tabSync Log` JOIN `tabSales Invoice` document ON document.name = `tabSync Log`.reference_name
+			AND document.cb_instead_of_order = 1
+		WHERE `tabSync Log`.direction = 'Inbound' AND `tabSync Log`.reference_doctype = 'Sales Invoice'
 			AND `tabSync Log`.creation >= %(since)s AND document.creation >= `tabSync Log`.creation{match}
 		GROUP BY document.name
 	) times ORDER BY day"""
@@ -55,8 +62,8 @@ def events_by_state(channel: str | None = None) -> dict[str, Any]:
 
 
 def time_to_document(channel: str | None = None) -> dict[str, Any]:
-	"""Lines: seconds from an order's first event to its Sales Order, median and 95th percentile of each day on which
-	one was made."""
+	"""Lines: seconds from an order's first event to its Sales Order, or to the invoice instead of it, median and 95th
+	percentile of each day on which one was made."""
 	rows = _times(str(_days()[0]), channel, _match(channel))
 	if not rows:
 		return {}

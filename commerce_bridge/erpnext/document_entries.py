@@ -8,9 +8,10 @@ from typing import Any
 import frappe
 from frappe.desk.reportview import build_match_conditions
 
+from commerce_bridge.erpnext import direct_invoice
 from commerce_bridge.erpnext.sync_log import OPEN_STATES
 
-DOCTYPES = ("Sales Order", "Delivery Note", "Item")
+DOCTYPES = ("Sales Order", "Delivery Note", "Sales Invoice", "Item")
 SHOWN = 10
 #: An Item is named in what an entry sends, which no index knows: so many of the latest entries of each state and
 #: channel are looked into.
@@ -33,7 +34,7 @@ OF_ITEM = """SELECT {columns} FROM ({recent}) latest JOIN `tabSync Log` ON name 
 
 
 def of_document(doctype: str, name: str) -> list[Any]:
-	"""Entries of a Sales Order, a Delivery Note or an Item; none for a document without a channel.
+	"""Entries of a Sales Order, a Delivery Note, a Sales Invoice or an Item; none for a document without a channel.
 
 	Raises `PermissionError` where the user may not read the document; entries the user may not read are left out.
 	"""
@@ -43,11 +44,12 @@ def of_document(doctype: str, name: str) -> list[Any]:
 
 
 def _of_order(doc: Any) -> list[Any]:
-	"""What is about the document itself; to a Sales Order, also what its shop sent of the order, booked or not."""
+	"""What is about the document itself; to the one that stands for the order, also what its shop sent of the order,
+	booked or not."""
 	if not doc.cb_channel:
 		return []
 	statement = ABOUT
-	if doc.doctype == "Sales Order" and doc.cb_external_id:
+	if (doc.doctype == "Sales Order" or direct_invoice.is_direct(doc)) and doc.cb_external_id:
 		statement = f"{ABOUT} UNION {OF_ORDER}"
 	values = {"doctype": doc.doctype, "name": doc.name, "channel": doc.cb_channel}
 	return _latest(statement, {**values, "external_id": doc.cb_external_id})

@@ -79,6 +79,7 @@ from commerce_bridge.erpnext import (
 	item,
 	item_price,
 	notification,
+	order_change,
 	order_status,
 	payment_entry,
 	personal_data,
@@ -173,6 +174,9 @@ class FrappeErp:
 
 	def cancel_payment(self, name: str) -> None:
 		payment_entry.cancel(name)
+
+	def payment_stands(self, name: str) -> bool:
+		return payment_entry.stands(name)
 
 	def create_invoice(self, channel: Channel, plan: InvoicePlan) -> Booked | None:
 		return sales_invoice.create(channel, plan)
@@ -338,7 +342,7 @@ class FrappeErp:
 		return shipping.get(doctype, name, channel, order_id)
 
 	def get_order_change(self, name: str) -> OrderChange | None:
-		return sales_order.change_of(name)
+		return order_change.of_order(name)
 
 	def get_order_status(self, name: str, channel: str | None = None) -> OrderStatus | None:
 		return order_status.get(name, channel)

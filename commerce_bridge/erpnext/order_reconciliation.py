@@ -32,12 +32,21 @@ EQUAL, DIFFERS, HELD, FAILED, WAITING, MISSING = (
 ENTRIES = """SELECT name, channel, external_id, state, message, details FROM `tabSync Log`
 	WHERE state IN %(unfinished)s AND direction = 'Inbound' AND details IS NOT NULL AND channel IN %(channels)s
 	ORDER BY creation, name"""
+#: What was cancelled after it was billed stands still: the Sales Order is closed, the invoice instead of it credited.
 RECORDS = """SELECT record.name, record.channel, record.external_id, record.shop_total, record.currency,
-		record.placed_on, record.cancelled, booked.name AS document, booked.grand_total, booked.docstatus,
-		booked.currency AS document_currency, booked.cb_external_number AS external_number
+		record.placed_on, record.cancelled, record.document_type AS doctype,
+		COALESCE(booked.name, billed.name) AS document,
+		IF(record.cancelled AND booked.status = 'Closed', 0, COALESCE(booked.grand_total, billed.grand_total
+			+ IF(record.cancelled, COALESCE((SELECT SUM(note.grand_total) FROM `tabSales Invoice` note
+				WHERE note.return_against = billed.name AND note.docstatus = 1), 0), 0))) AS grand_total,
+		COALESCE(booked.docstatus, billed.docstatus) AS docstatus,
+		COALESCE(booked.currency, billed.currency) AS document_currency,
+		COALESCE(booked.cb_external_number, billed.cb_external_number) AS external_number
 	FROM `tabChannel Record` record
 	LEFT JOIN `tabSales Order` booked
 		ON record.document_type = 'Sales Order' AND booked.name = record.document_name
+	LEFT JOIN `tabSales Invoice` billed
+		ON record.document_type = 'Sales Invoice' AND billed.name = record.document_name
 	WHERE record.record_type = %(type)s"""
 NAMED = f"{RECORDS} AND record.name IN %(names)s"
 PLACED = f"""{RECORDS} AND record.placed_on BETWEEN %(first)s AND %(last)s AND record.channel IN %(channels)s
@@ -49,9 +58,10 @@ UNREAD = """SELECT COUNT(*) FROM `tabSync Log` WHERE state = 'Failed' AND direct
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-	"""An order: amounts in its currency, `booked` 0 where no Sales Order stands.
+	"""An order: amounts in its currency, `booked` 0 where no document of it stands.
 
-	`difference` is None where the Sales Order is in another currency; `to_accept` is what a Manager may accept.
+	`difference` is None where the document is in another currency; `to_accept` is what a Manager may accept. `doctype`
+	is that of the document: a Sales Order, or the Sales Invoice instead of it.
 	"""
 
 	channel: str
@@ -64,6 +74,7 @@ class Compared:
 	difference: Decimal | None
 	state: str
 	document: str | None = None
+	doctype: str | None = None
 	log: str | None = None
 	message: str | None = None
 	to_accept: Decimal | None = None
@@ -127,6 +138,7 @@ def _of_entry(entry: Any, details: Details, record: Any) -> Compared:
 		difference=None if other else totals.total - booked,
 		state=state,
 		document=record.document if record else None,
+		doctype=record.doctype if record else None,
 		log=entry.name,
 		message=entry.message,
 		to_accept=totals.difference if state == HELD else None,
@@ -152,6 +164,7 @@ def _of_record(row: Any) -> Compared:
 		difference=None if other else shop_total - booked,
 		state=state,
 		document=row.document,
+		doctype=row.doctype,
 	)
 
 

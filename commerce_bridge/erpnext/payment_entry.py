@@ -23,7 +23,7 @@ from erpnext.accounts.utils import (
 	update_voucher_outstanding,
 )
 from frappe.model.meta import get_field_precision
-from frappe.utils import flt
+from frappe.utils import flt, getdate
 
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.errors import Misconfigured, Rejected
@@ -35,12 +35,24 @@ from commerce_bridge.erpnext.customer import clean
 DOCTYPE = "Payment Entry"
 DRAFT, SUBMITTED = 0, 1
 LONGEST = 140
+CENT = 0.01
+#: ERPNext holds a term with so little left for paid.
+NOT_A_TERM = 0.1
 ORDER = """SELECT name, docstatus, status, cb_external_id, cb_external_number, advance_paid, grand_total,
-		base_grand_total FROM `tabSales Order` WHERE name = %s"""
-BILLED = """SELECT name, is_return, debit_to, outstanding_amount, grand_total, base_grand_total
+		base_grand_total, payment_terms_template FROM `tabSales Order` WHERE name = %s"""
+BILLED = """SELECT name, is_return, debit_to, outstanding_amount, grand_total, base_grand_total, payment_terms_template
 	FROM `tabSales Invoice` WHERE docstatus = 1
 		AND name IN (SELECT parent FROM `tabSales Invoice Item` WHERE sales_order = %s)
 	ORDER BY posting_date, creation, name"""
+#: Of an invoice that stands for its order: itself and what credits it.
+DIRECT_ORDER = """SELECT name, docstatus, cb_external_id, cb_external_number FROM `tabSales Invoice`
+	WHERE name = %s AND cb_instead_of_order = 1"""
+DIRECT_BILLED = """SELECT name, is_return, debit_to, outstanding_amount, grand_total, base_grand_total, payment_terms_template
+	FROM `tabSales Invoice` WHERE docstatus = 1 AND (name = %(order)s OR return_against = %(order)s)
+	ORDER BY posting_date, creation, name"""
+#: What is open of the terms of these documents, first what is due first.
+TERMS = """SELECT parent, payment_term, outstanding FROM `tabPayment Schedule`
+	WHERE parent IN %s AND COALESCE(payment_term, '') != '' ORDER BY due_date, idx"""
 UNALLOCATED = """SELECT name, unallocated_amount AS amount, source_exchange_rate AS rate, posting_date, remarks,
 		paid_from, paid_to FROM `tabPayment Entry`
 	WHERE cb_external_id = %(id)s AND cb_channel = %(channel)s AND BINARY cb_external_id = %(id)s AND party = %(customer)s
@@ -69,13 +81,12 @@ def create(channel: Channel, plan: PaymentPlan) -> str:
 	"""See `Erp.create_payment`."""
 	if plan.amount <= 0:
 		raise Rejected(f"A payment of {plan.amount:f} {plan.currency} cannot be booked.")
-	order = frappe.db.sql(ORDER, plan.sales_order, as_dict=True)[0]
-	billed = frappe.db.sql(BILLED, plan.sales_order, as_dict=True)
+	order, billed = _order(plan.sales_order)
 	party, money = _party(plan, billed), _money(channel, plan)
 	gross = _rounded(
 		float(plan.amount) * (float(plan.conversion_rate) if party.currency != plan.currency else 1)
 	)
-	references = _references(plan, order, billed, party, gross)
+	references = _by_term(plan, party, [order, *billed], _references(plan, order, billed, party, gross))
 	doc = frappe.get_doc(_values(plan, order, party, money))
 	doc.update(_amounts(plan, party, money, gross, [row["allocated_amount"] for row in references]))
 	doc.set("references", references)
@@ -86,6 +97,14 @@ def create(channel: Channel, plan: PaymentPlan) -> str:
 	else:
 		submission.book(doc, submit=True)
 	return doc.name
+
+
+def _order(name: str) -> tuple[Any, Sequence[Any]]:
+	"""The document that stands for the order, and the submitted invoices and credit notes of it."""
+	if found := frappe.db.sql(ORDER, name, as_dict=True):
+		return found[0], frappe.db.sql(BILLED, name, as_dict=True)
+	[order] = frappe.db.sql(DIRECT_ORDER, name, as_dict=True)
+	return frappe._dict(order, is_direct=True), frappe.db.sql(DIRECT_BILLED, {"order": name}, as_dict=True)
 
 
 def _values(plan: PaymentPlan, order: Any, party: Side, money: Side) -> dict[str, Any]:
@@ -242,7 +261,7 @@ def _references(
 		return [{**row, "allocated_amount": -row["allocated_amount"]} for row in _spread(wanted, gross)]
 	invoices = [row for row in billed if row.outstanding_amount > 0 and row.debit_to == party.account]
 	wanted = [("Sales Invoice", row.name, row.outstanding_amount) for row in invoices]
-	if order.docstatus == SUBMITTED and order.status != "Closed":
+	if not order.is_direct and order.docstatus == SUBMITTED and order.status != "Closed":
 		wanted.append(("Sales Order", order.name, _open_of_order(plan, order, billed, party)))
 	return _spread(wanted, gross)
 
@@ -262,6 +281,46 @@ def _spread(wanted: Iterable[tuple[str, str, float]], amount: float) -> list[dic
 			rows.append({"reference_doctype": doctype, "reference_name": name, "allocated_amount": part})
 			amount = _rounded(amount - part)
 	return rows
+
+
+def _by_term(
+	plan: PaymentPlan, party: Side, documents: Iterable[Any], rows: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+	"""Rows of documents whose template allocates by term, as a row for each of their terms: ERPNext takes no other. What no
+	term has room for stays unallocated."""
+	by_term = {each.name for each in documents if _allocates_by_term(each.payment_terms_template)}
+	names = tuple(row["reference_name"] for row in rows if row["reference_name"] in by_term)
+	terms = frappe.db.sql(TERMS, (names,), as_dict=True) if names else []
+	rate = 1 if party.currency == plan.currency else float(plan.conversion_rate)
+	found: list[dict[str, Any]] = []
+	for row in rows:
+		if row["reference_name"] not in by_term or row["allocated_amount"] < 0:
+			found.append(row)
+			continue
+		left = row["allocated_amount"]
+		for term in terms:
+			if term.parent != row["reference_name"] or term.outstanding <= NOT_A_TERM:
+				continue
+			part = min(left, _rounded_down(term.outstanding * rate))
+			if part > 0:
+				found.append({**row, "payment_term": term.payment_term, "allocated_amount": part})
+				left = _rounded(left - part)
+	return found
+
+
+def _allocates_by_term(template: str | None) -> bool:
+	return bool(
+		template
+		and frappe.get_cached_value(
+			"Payment Terms Template", template, "allocate_payment_based_on_payment_terms"
+		)
+	)
+
+
+def _rounded_down(amount: float) -> float:
+	"""No more than this: ERPNext compares with what it does not round."""
+	rounded = _rounded(amount)
+	return rounded if rounded <= amount else _rounded(rounded - CENT)
 
 
 def unallocated(channel: str, external_id: str, customer: str, payment_type: str) -> list[Any]:
@@ -339,6 +398,20 @@ def move(rows: Sequence[str], old: str, new: str) -> None:
 	order = frappe.get_doc("Sales Order", new)
 	order.set_total_advance_paid()
 	_let_go(order)
+	_pay_terms(order)
+
+
+def _pay_terms(order: Any) -> None:
+	"""What was paid for the order before it was made anew is paid of the terms that are due first."""
+	if not _allocates_by_term(order.payment_terms_template):
+		return
+	rate = order.conversion_rate if order.party_account_currency != order.currency else 1
+	left = flt((order.advance_paid or 0) / rate, order.precision("grand_total"))
+	for term in sorted(order.payment_schedule, key=lambda row: (getdate(row.due_date), row.idx)):
+		paid = min(left, term.payment_amount)
+		still_open = flt(term.payment_amount - paid, term.precision("outstanding"))
+		term.db_set({"paid_amount": paid, "outstanding": still_open}, update_modified=False)
+		left = flt(left - paid, term.precision("outstanding"))
 
 
 def _let_go(order: Any) -> None:
@@ -365,11 +438,12 @@ def _refer(rows: Sequence[str], sales_order: str) -> None:
 
 
 def release(order: Any) -> None:
-	"""What was paid for a Sales Order that is about to be cancelled stays on the customer's account. ERPNext does so
-	itself, unless Accounts Settings forbid it: then nobody could cancel the order."""
-	if not frappe.db.get_single_value(
-		"Accounts Settings", "unlink_advance_payment_on_cancelation_of_order", cache=True
-	):
+	"""What was paid for a Sales Order, or for the invoice instead of one, that is about to be cancelled stays on the
+	customer's account. ERPNext does so itself, unless Accounts Settings forbid it: then nobody could cancel it."""
+	setting = "unlink_advance_payment_on_cancelation_of_order"
+	if order.doctype == "Sales Invoice":
+		setting = "unlink_payment_on_cancellation_of_invoice"
+	if not frappe.db.get_single_value("Accounts Settings", setting, cache=True):
 		unlink_ref_doc_from_payment_entries(order)
 
 
@@ -383,6 +457,11 @@ def cancel(name: str) -> None:
 	elif doc.docstatus == SUBMITTED:
 		_refuse_cleared(doc)
 		doc.cancel()
+
+
+def stands(name: str) -> bool:
+	"""See `Erp.payment_stands`."""
+	return frappe.db.get_value(DOCTYPE, name, "docstatus") in (DRAFT, SUBMITTED)
 
 
 def _refuse_cleared(doc: Any) -> None:

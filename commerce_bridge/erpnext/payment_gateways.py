@@ -18,7 +18,8 @@ from commerce_bridge.erpnext.channel_settings import register_platforms
 
 #: Entries looked at, the newest ones: there is one for each payment of an order, whether it is booked or not.
 RECENT = 500
-PAID = """SELECT name, payload FROM `tabSync Log`
+#: Without a hint the optimiser, for the sake of the order, reads through the entries of everything else.
+PAID = """SELECT name, payload FROM `tabSync Log` FORCE INDEX (channel_topic_creation)
 	WHERE channel = %(channel)s AND topic = %(topic)s AND payload > '' ORDER BY creation DESC LIMIT %(limit)s"""
 #: How a clearing account is usually called, by the gateway's title.
 CALLED = ("{0}", "{0} Clearing", "{0} Clearing Account", "{0} Account", "Clearing {0}")

@@ -28,16 +28,19 @@ NEAR_DAYS, MOST_CANDIDATES = 45, 20
 BY_REFERENCE = """SELECT name, reference_no FROM `tabPayment Entry` WHERE docstatus = 1 AND reference_no IN %(references)s
 	AND (paid_to = %(clearing)s OR paid_from = %(clearing)s)"""
 BY_RECORD = """SELECT external_id AS reference, document_name AS name FROM `tabChannel Record`
-	WHERE name IN %(names)s AND document_type = 'Payment Entry'"""
-BY_DATA = """SELECT JSON_VALUE(data, '$.reference') AS reference, document_name AS name FROM `tabChannel Record`
-	WHERE record_type = %(type)s AND channel = %(channel)s AND document_type = 'Payment Entry'
-		AND JSON_VALUE(data, '$.reference') IN %(references)s"""
+	WHERE name IN %(names)s AND document_type = 'Payment Entry' AND document_name IS NOT NULL"""
+BY_GATEWAY = """SELECT reference, document_name AS name FROM `tabChannel Record`
+	WHERE channel = %(channel)s AND reference IN %(references)s AND record_type = %(type)s
+		AND document_type = 'Payment Entry' AND document_name IS NOT NULL"""
 LEDGER = """SELECT voucher_type, voucher_no, account, MIN(posting_date) AS posting_date,
 		SUM(debit_in_account_currency - credit_in_account_currency) AS amount, SUM(debit - credit) AS base
 	FROM `tabGL Entry` WHERE voucher_no IN %(names)s AND account IN %(accounts)s AND is_cancelled = 0
 	GROUP BY voucher_type, voucher_no, account"""
+#: Payouts of one clearing account take documents one after the other: two at a time would both find them free.
+IN_TURN = "SELECT name FROM `tabAccount` WHERE name = %s FOR UPDATE"
+#: As it is committed now, not as it was when the transaction began.
 TAKEN = """SELECT row.matched_doctype, row.matched_document, row.parent FROM `tabPayout Row` row
-	WHERE row.matched_document IN %(names)s AND row.parent != %(payout)s AND row.docstatus < 2"""
+	WHERE row.matched_document IN %(names)s AND row.parent != %(payout)s AND row.docstatus < 2 LOCK IN SHARE MODE"""
 NEAR = """SELECT gl.voucher_type, gl.voucher_no, MIN(gl.posting_date) AS posting_date,
 		SUM(gl.debit_in_account_currency - gl.credit_in_account_currency) AS amount
 	FROM `tabGL Entry` gl
@@ -102,7 +105,7 @@ def _by_references(doc: Any, references: set[str]) -> dict[str, set[str]]:
 		found.setdefault(row.reference_no, set()).add(row.name)
 	if missing := references - found.keys():
 		values = {"references": tuple(missing), "channel": doc.channel, "type": RECORD_TYPE}
-		for row in frappe.db.sql(BY_DATA, values, as_dict=True):
+		for row in frappe.db.sql(BY_GATEWAY, values, as_dict=True):
 			found.setdefault(row.reference, set()).add(row.name)
 	return found
 
@@ -144,8 +147,13 @@ def _facts(doc: Any, by_account: dict[str, Any]) -> Facts:
 
 
 def _taken(doc: Any, names: Iterable[str]) -> dict[Voucher, str]:
-	"""Documents that rows of other payouts are matched with, and which payouts."""
-	rows = frappe.db.sql(TAKEN, {"names": tuple(names) or ("",), "payout": cstr(doc.name)})
+	"""Documents that rows of other payouts are matched with, and which payouts. Nobody else takes one until the
+	transaction ends."""
+	wanted = tuple(names)
+	if not wanted:
+		return {}
+	frappe.db.sql(IN_TURN, doc.clearing_account)
+	rows = frappe.db.sql(TAKEN, {"names": wanted, "payout": cstr(doc.name)})
 	return {(doctype, name): payout for doctype, name, payout in rows}
 
 

@@ -29,6 +29,11 @@ RECORDS = """SELECT channel, external_id FROM `tabChannel Record`
 	WHERE document_type = 'Customer' AND document_name = %s AND record_type = 'Customer'"""
 ORDERS_OF = "SELECT name FROM `tabSales Order` WHERE cb_channel = %s AND customer IN %s"
 ORDERS_BY_ID = "SELECT name, cb_external_id, customer, customer_name FROM `tabSales Order` WHERE cb_channel = %s AND cb_external_id IN %s"
+#: An invoice keeps the buyer's name; whether the customer was redacted says its title, see redaction.py.
+INVOICES_OF = """SELECT name FROM `tabSales Invoice`
+	WHERE cb_channel = %s AND customer IN %s AND cb_instead_of_order = 1"""
+INVOICES_BY_ID = """SELECT name, cb_external_id, customer, title AS customer_name FROM `tabSales Invoice`
+	WHERE cb_channel = %s AND cb_external_id IN %s AND cb_instead_of_order = 1"""
 #: What others make for a customer, and not a channel. The rest ERPNext makes of these.
 BY_HAND = ("Sales Order", "Delivery Note", "Sales Invoice", "POS Invoice")
 
@@ -40,12 +45,14 @@ class Person:
 	:param customers: those who are this person and nobody else, known to nobody else
 	:param shared: those whom others know too, and who they are
 	:param orders: names of the channel's Sales Orders, in any state
+	:param invoices: names of the Sales Invoices that stand for its other orders
 	:param order_ids: what the shop calls them, and `customer_ids` the buyers
 	"""
 
 	customers: tuple[str, ...] = ()
 	shared: tuple[tuple[str, str], ...] = ()
 	orders: tuple[str, ...] = ()
+	invoices: tuple[str, ...] = ()
 	order_ids: tuple[str, ...] = ()
 	customer_ids: tuple[str, ...] = ()
 
@@ -55,33 +62,45 @@ def find(channel: Channel, request: Redaction | DataRequest) -> Person:
 	is meant only where the channel knows no other buyer by that name: it may be one for many buyers."""
 	ids = [f"{GUEST}{order_id}" for order_id in request.order_ids]
 	ids += [request.customer_id] if request.customer_id else []
-	by_id = _exactly(channel, request.order_ids)
+	by_id = _exactly(ORDERS_BY_ID, channel, request.order_ids)
+	billed = _exactly(INVOICES_BY_ID, channel, request.order_ids)
 	found = dict.fromkeys([*_recorded(channel, ids), *_named(channel, request)])
-	found |= {row.customer: None for row in by_id if _is_only(channel, row, ids)}
+	found |= {row.customer: None for row in (*by_id, *billed) if _is_only(channel, row, ids)}
 	shared = {name: reason for name in found if (reason := _others(channel, name, request.customer_id))}
 	mine = [name for name in found if shared.get(name) != ANOTHER_BUYER]
-	orders = [row.name for row in by_id]
-	orders += frappe.db.sql(ORDERS_OF, (channel.name, tuple(mine) or NOBODY), pluck=True)
+	orders = _names(by_id, ORDERS_OF, channel, mine)
+	invoices = _names(billed, INVOICES_OF, channel, mine)
 	return Person(
 		customers=tuple(name for name in found if name not in shared),
 		shared=tuple(shared.items()),
-		orders=tuple(dict.fromkeys(orders)),
-		order_ids=tuple(dict.fromkeys([*request.order_ids, *_external_ids(orders)])),
+		orders=orders,
+		invoices=invoices,
+		order_ids=tuple(dict.fromkeys([*request.order_ids, *_external_ids(orders, invoices)])),
 		customer_ids=(request.customer_id,) if request.customer_id else (),
 	)
 
 
 def of_customer(channel: Channel, customer: str) -> Person:
 	"""The buyer that an ERP's customer stands for in this channel."""
-	orders = frappe.db.sql(ORDERS_OF, (channel.name, (customer,)), pluck=True)
+	orders = _names((), ORDERS_OF, channel, (customer,))
+	invoices = _names((), INVOICES_OF, channel, (customer,))
 	reason = _others(channel, customer, None)
 	return Person(
 		customers=() if reason else (customer,),
 		shared=((customer, reason),) if reason else (),
-		orders=tuple(orders),
-		order_ids=tuple(_external_ids(orders)),
+		orders=orders,
+		invoices=invoices,
+		order_ids=tuple(_external_ids(orders, invoices)),
 		customer_ids=tuple(_ids_of(channel, customer)),
 	)
+
+
+def _names(
+	found: Iterable[Any], statement: str, channel: Channel, customers: Sequence[str]
+) -> tuple[str, ...]:
+	"""Of the documents found, and of those of the customers."""
+	named = frappe.db.sql(statement, (channel.name, tuple(customers) or NOBODY), pluck=True)
+	return tuple(dict.fromkeys([*(row.name for row in found), *named]))
 
 
 def _recorded(channel: Channel, ids: Sequence[str]) -> list[str]:
@@ -107,6 +126,7 @@ def _is_known(channel: Channel, customer: str) -> bool:
 	return bool(
 		any(row[0] == channel.name for row in frappe.db.sql(RECORDS, customer))
 		or frappe.db.sql(f"{ORDERS_OF} LIMIT 1", (channel.name, (customer,)))
+		or frappe.db.sql(f"{INVOICES_OF} LIMIT 1", (channel.name, (customer,)))
 	)
 
 
@@ -115,8 +135,8 @@ def _ids_of(channel: Channel, customer: str) -> list[str]:
 	return [external_id for name, external_id in rows if name == channel.name]
 
 
-def _exactly(channel: Channel, order_ids: Sequence[str]) -> list[Any]:
-	rows = frappe.db.sql(ORDERS_BY_ID, (channel.name, tuple(order_ids) or NOBODY), as_dict=True)
+def _exactly(statement: str, channel: Channel, order_ids: Sequence[str]) -> list[Any]:
+	rows = frappe.db.sql(statement, (channel.name, tuple(order_ids) or NOBODY), as_dict=True)
 	return [row for row in rows if row.cb_external_id in order_ids]
 
 
@@ -125,9 +145,13 @@ def _is_only(channel: Channel, order: Any, ids: Sequence[str]) -> bool:
 	return order.customer_name != NEUTRAL and set(_ids_of(channel, order.customer)) <= set(ids)
 
 
-def _external_ids(orders: Iterable[str]) -> list[str]:
-	names = tuple(orders) or NOBODY
-	rows = frappe.db.sql("SELECT cb_external_id FROM `tabSales Order` WHERE name IN %s", (names,), pluck=True)
+def _external_ids(orders: Sequence[str], invoices: Sequence[str]) -> list[str]:
+	rows = frappe.db.sql(
+		"""SELECT cb_external_id FROM `tabSales Order` WHERE name IN %s
+		UNION ALL SELECT cb_external_id FROM `tabSales Invoice` WHERE name IN %s""",
+		(tuple(orders) or NOBODY, tuple(invoices) or NOBODY),
+		pluck=True,
+	)
 	return [external_id for external_id in rows if external_id]
 
 
@@ -184,13 +208,14 @@ def report(channel: Channel, request: DataRequest) -> str:
 	person = find(channel, request)
 	names = [*person.customers, *(name for name, reason in person.shared if reason != ANOTHER_BUYER)]
 	notes = _made_of("Delivery Note", "against_sales_order", person.orders)
-	invoices = _made_of("Sales Invoice", "sales_order", person.orders)
+	notes += _made_of("Delivery Note", "against_sales_invoice", person.invoices)
+	invoices = [*person.invoices, *_made_of("Sales Invoice", "sales_order", person.orders), *_credits(person)]
 	known = {
 		**{kind: _rows(statement, (tuple(names) or NOBODY,)) for kind, statement in PARTY.items()},
 		"orders": _documents("Sales Order", "transaction_date", person.orders),
 		"deliveries": _documents("Delivery Note", "posting_date", notes),
 		"invoices": _documents("Sales Invoice", "posting_date", invoices),
-		"entries": _entries(channel, person, [*names, *person.orders, *notes]),
+		"entries": _entries(channel, person, [*names, *person.orders, *person.invoices, *notes]),
 	}
 	for contact in known["contacts"]:
 		contact["emails"] = _children("Contact Email", "email_id", contact["name"])
@@ -210,6 +235,12 @@ def _children(table: str, column: str, parent: str) -> list[str]:
 
 def _made_of(doctype: str, column: str, orders: Sequence[str]) -> list[str]:
 	return frappe.db.sql(MADE_OF.format(doctype, column), (tuple(orders) or NOBODY,), pluck=True)
+
+
+def _credits(person: Person) -> list[str]:
+	"""Credit notes of invoices that stand for orders: their rows name no order."""
+	statement = "SELECT name FROM `tabSales Invoice` WHERE return_against IN %s AND is_return = 1"
+	return frappe.db.sql(statement, (person.invoices or NOBODY,), pluck=True)
 
 
 def _documents(doctype: str, date: str, names: Sequence[str]) -> list[dict[str, Any]]:

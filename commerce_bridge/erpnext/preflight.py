@@ -19,6 +19,7 @@ from commerce_bridge.bridge import mapping
 from commerce_bridge.bridge.channel import Channel, Credentials, PaymentMap
 from commerce_bridge.bridge.errors import BridgeError, Misconfigured, Retryable
 from commerce_bridge.bridge.money import decimals_of
+from commerce_bridge.bridge.orders import INSTEAD
 from commerce_bridge.bridge.protocols import Check, Token
 from commerce_bridge.erpnext import channel_state, currency_exchange, payment_gateways, site
 from commerce_bridge.permissions import INTEGRATION
@@ -35,6 +36,8 @@ CAPPED = f"SELECT item.name FROM `tabItem` item WHERE item.max_discount > 0 AND 
 TAXED = f"""SELECT item.name FROM `tabItem` item
 	WHERE EXISTS (SELECT 1 FROM `tabItem Tax` tax WHERE tax.parent = item.name AND tax.parenttype = 'Item')
 		AND {SOLD.format(disabled=0)} LIMIT %(named)s"""
+UNITS = f"""SELECT item.name FROM `tabItem` item WHERE item.has_serial_no = 1 AND item.cb_recommerce = 1
+	AND {SOLD.format(disabled=0)} LIMIT %(named)s"""
 DISABLED = f"SELECT item.name FROM `tabItem` item WHERE {SOLD.format(disabled=1)} LIMIT %(named)s"
 LIMITED = """SELECT credit.parenttype, credit.parent FROM `tabCustomer Credit Limit` credit
 	LEFT JOIN `tabCustomer` customer ON customer.name = credit.parent AND credit.parenttype = 'Customer'
@@ -47,6 +50,8 @@ LIMITED = """SELECT credit.parenttype, credit.parent FROM `tabCustomer Credit Li
 def checks(channel: Channel) -> list[Check]:
 	"""Each check with what to change where."""
 	found = (_rights, _numbers, _currency, _maps, _payments, _selling, _items, _approval, _credit, _customers)
+	if channel.invoices.when == INSTEAD:
+		found = (*found, _instead_of_orders)
 	return [check for look in found for check in look(channel)]
 
 
@@ -314,14 +319,39 @@ def _check_items(channel: Channel, query: str, title: str, why: str, cure: str) 
 	return _check(not names, title, fix, "Item", names[0] if names else None, warning=True)
 
 
+def _instead_of_orders(channel: Channel) -> Iterator[Check]:
+	"""What an invoice without a Sales Order meets. A new customer is on neither list of exceptions."""
+	wanted = [("so_required", "Is Sales Order Required for Sales Invoice & Delivery Note Creation?")]
+	if not channel.invoices.update_stock:
+		wanted.append(("dn_required", "Is Delivery Note Required for Sales Invoice Creation?"))
+	for fieldname, label in wanted:
+		required = frappe.db.get_single_value("Selling Settings", fieldname) == "Yes"
+		fix = f"Set “{label}” to No, or choose another value than {INSTEAD} on the channel: every Sales Invoice is refused"
+		yield _check(not required, "Invoices without orders", fix, "Selling Settings")
+	units = frappe.db.sql(UNITS, {"channel": channel.name, "named": NAMED}, pluck=True)
+	fix = (
+		f"Single units are promised to Sales Orders, and {', '.join(units)} is sold by unit or grade: choose another value than "
+		f"{INSTEAD} on the channel, or their orders are held"
+	)
+	yield _check(not units, "Single units", fix, "Item", units[0] if units else None, warning=True)
+
+
+def _document(channel: Channel) -> tuple[str, bool]:
+	"""What an order becomes, and whether it is to be submitted."""
+	if channel.invoices.when == INSTEAD:
+		return "Sales Invoice", channel.invoices.submit
+	return "Sales Order", channel.orders.submit
+
+
 def _approval(channel: Channel) -> Iterator[Check]:
-	active = frappe.db.get_value("Workflow", {"document_type": "Sales Order", "is_active": 1})
+	doctype, submit = _document(channel)
+	active = frappe.db.get_value("Workflow", {"document_type": doctype, "is_active": 1})
 	fix = f"Workflow {active} is active: orders stop as drafts until somebody approves them"
-	yield _check(not (active and channel.orders.submit), "Workflow", fix, "Workflow", active, warning=True)
+	yield _check(not (active and submit), "Workflow", fix, "Workflow", active, warning=True)
 
 
 def _credit(channel: Channel) -> Iterator[Check]:
-	if not channel.orders.submit:
+	if not _document(channel)[1]:
 		return
 	values = {"company": channel.company, "group": channel.customer_group}
 	limited = frappe.db.sql(LIMITED, values) or (

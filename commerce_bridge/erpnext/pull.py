@@ -252,8 +252,16 @@ ORDERS = Source(
 	"Sales Order",
 	"modified",
 	BY_CHANNEL,
-	order_status.COLUMNS,
+	f"{order_status.COLUMNS}, 'Sales Order' AS doctype",
 	"cb_channel = %(channel)s AND cb_external_id > ''",
+)
+#: Those of which a Sales Invoice stands for the order.
+DIRECT = Source(
+	"Sales Invoice",
+	"modified",
+	BY_CHANNEL,
+	f"{order_status.DIRECT_COLUMNS}, 'Sales Invoice' AS doctype",
+	"cb_channel = %(channel)s AND cb_external_id > '' AND cb_instead_of_order = 1",
 )
 NOTES = Source(
 	"Delivery Note",
@@ -348,8 +356,11 @@ def _gone(row: Any) -> Listing:
 
 
 def _orders(channel: Channel, asked: Asked) -> Page:
-	rows, end = _rows([ORDERS], channel, asked, asked.limit)
-	superseded = order_status.superseded(rows)
+	rows, end = _rows([ORDERS, DIRECT], channel, asked, asked.limit)
+	superseded: set[str] = set()
+	for source in (ORDERS, DIRECT):
+		of_source = [row for row in rows if row.doctype == source.doctype]
+		superseded |= order_status.superseded(of_source, source.doctype)
 	elements = [
 		Element(row.name, row.moment, order_status.status_of(row, channel.name), {})
 		for row in rows

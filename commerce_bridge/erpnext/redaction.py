@@ -67,6 +67,13 @@ DOCUMENTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 	"Payment Request": (("party_name",), ("email_to", "subject", "message", "phone_number")),
 	"Return Authorisation": ((), ("note", "decision")),
 }
+#: Of an invoice that stands for an order. As a draft it is in no book, and is treated as an order; one in the books stays
+#: as it is but for the title, which no print has: it says that the person was erased.
+INVOICE = "Sales Invoice"
+INVOICE_DRAFT: tuple[tuple[str, ...], tuple[str, ...]] = (
+	("customer_name", "title", "contact_display"),
+	("tax_id", "contact_mobile", "contact_email", "address_display", "shipping_address"),
+)
 PARTY: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 	"Customer": (
 		("customer_name",),
@@ -155,6 +162,8 @@ def _customers_left(channel: Channel) -> list[str]:
 			AND record_type = 'Customer' AND document_name IS NOT NULL
 		UNION SELECT customer FROM `tabSales Order` WHERE cb_channel = %(channel)s
 			AND COALESCE(customer_name, '') != %(neutral)s
+		UNION SELECT customer FROM `tabSales Invoice` WHERE cb_channel = %(channel)s
+			AND cb_instead_of_order = 1 AND COALESCE(title, '') != %(neutral)s
 		LIMIT %(limit)s""",
 		{"channel": channel.name, "neutral": NEUTRAL, "limit": STEP + 1},
 		pluck=True,
@@ -195,16 +204,19 @@ def _forget_record(channel: Channel, customer: str, person: Person) -> None:
 
 def _collect_documents(person: Person, found: _Found) -> None:
 	found.add("Sales Order", *person.orders)
-	orders = found.names("Sales Order")
+	found.add(INVOICE, *person.invoices)
+	orders, invoices = found.names("Sales Order"), found.names(INVOICE)
 	customers_ = (*person.customers, *(name for name, _reason in person.shared)) or NOBODY
 	found.add("Delivery Note", *_parents("Delivery Note Item", "against_sales_order", orders))
+	found.add("Delivery Note", *_parents("Delivery Note Item", "against_sales_invoice", invoices))
 	picked = _parents("Pick List Item", "sales_order", orders)
 	found.add("Pick List", *_with("Pick List", "name", picked, customer=customers_))
 	notes = found.names("Delivery Note")
 	found.add("Shipment", *_parents("Shipment Delivery Note", "delivery_note", notes))
 	found.add("Delivery Stop", *_with("Delivery Stop", "delivery_note", notes))
-	found.add("Payment Request", *_with("Payment Request", "reference_name", (*orders, *notes)))
+	found.add("Payment Request", *_with("Payment Request", "reference_name", (*orders, *invoices, *notes)))
 	found.add("Return Authorisation", *_with("Return Authorisation", "sales_order", orders))
+	found.add("Return Authorisation", *_with("Return Authorisation", "sales_invoice", invoices))
 
 
 def _parents(table: str, column: str, values: Sequence[str]) -> list[str]:
@@ -226,7 +238,7 @@ def _with(doctype: str, column: str, values: Sequence[str], customer: Sequence[s
 
 def _words_of_orders(found: _Found) -> None:
 	"""An order may name another person than its customer's contact, and another address."""
-	for doctype in ("Sales Order", "Delivery Note"):
+	for doctype in ("Sales Order", INVOICE, "Delivery Note"):
 		for row in frappe.db.sql(
 			f"SELECT contact_email, contact_mobile, customer_name FROM `tab{doctype}` WHERE name IN %s",
 			(found.names(doctype),),
@@ -249,18 +261,27 @@ def _erase_documents(channel: Channel, found: _Found) -> None:
 	said = dict.fromkeys(("reason", "condition_declared"))  # in the buyer's own words
 	_write("Return Authorisation Line", found.names("Return Authorisation"), said, "parent")
 	for doctype in ("Sales Order", "Delivery Note"):
-		_write(doctype, found.names(doctype), dict.fromkeys(("_comments", *_mapped(channel, doctype))))
-		_write(
-			f"{doctype} Item",
-			found.names(doctype),
-			dict.fromkeys(_mapped(channel, f"{doctype} Item")),
-			"parent",
-		)
+		_erase_mapped(channel, doctype, found.names(doctype))
+	_erase_invoices(channel, found.names(INVOICE))
+
+
+def _erase_invoices(channel: Channel, names: Sequence[str]) -> None:
+	drafts = _with(INVOICE, "docstatus = 0 AND name", names)
+	named, blank = INVOICE_DRAFT
+	_write(INVOICE, drafts, dict.fromkeys(named, NEUTRAL) | dict.fromkeys(blank))
+	_erase_mapped(channel, INVOICE, drafts)
+	_write(INVOICE, names, {"title": NEUTRAL, "_comments": None})
+
+
+def _erase_mapped(channel: Channel, doctype: str, names: Sequence[str]) -> None:
+	_write(doctype, names, dict.fromkeys(("_comments", *_mapped(channel, doctype))))
+	_write(f"{doctype} Item", names, dict.fromkeys(_mapped(channel, f"{doctype} Item")), "parent")
 
 
 def _mapped(channel: Channel, doctype: str) -> list[str]:
-	"""Fields that the channel's field map writes text into. Delivery Notes take them over from orders."""
-	sources = {doctype, doctype.replace("Delivery Note", "Sales Order")}
+	"""Fields that the channel's field map writes text into. Delivery Notes take them over from orders, and an invoice
+	that stands for one has its own."""
+	sources = {doctype, doctype.replace("Delivery Note", "Sales Order").replace(INVOICE, "Sales Order")}
 	meta = frappe.get_meta(doctype)
 	fields = dict.fromkeys(row.fieldname for row in channel.fields if row.doctype in sources)
 	kinds = {name: found.fieldtype for name in fields if (found := meta.get_field(name))}
@@ -400,8 +421,10 @@ def _scrub(found: _Found) -> None:
 	for doctype in DOCUMENTS:
 		for table, *columns in ABOUT_DOCUMENT:
 			_delete_about(table, columns, doctype, found.names(doctype))
-		_scrub_versions(doctype, found)
+		_scrub_versions(doctype, found, DOCUMENTS[doctype])
 		_scrub_comments(doctype, found.names(doctype))
+	_scrub_versions(INVOICE, found, INVOICE_DRAFT)
+	_scrub_comments(INVOICE, found.names(INVOICE))
 	_scrub_letters(found)
 	_scrub_deleted(found)
 	_scrub_words(found.words)
@@ -419,14 +442,14 @@ def _delete_about(table: str, columns: Sequence[str], doctype: str, names: Seque
 	sql.execute(f"DELETE FROM `tab{table}` WHERE {kind} = %s AND {name} IN %s", (doctype, tuple(names)))
 
 
-def _scrub_versions(doctype: str, found: _Found) -> None:
+def _scrub_versions(doctype: str, found: _Found, columns: tuple[tuple[str, ...], tuple[str, ...]]) -> None:
 	"""Changes of fields that say who it is for are dropped; a version that still names the person is emptied."""
 	rows = frappe.db.sql(
 		"SELECT name, data FROM `tabVersion` WHERE ref_doctype = %s AND docname IN %s",
 		(doctype, found.names(doctype)),
 	)
 	personal = {
-		*sum(DOCUMENTS[doctype], ()),
+		*sum(columns, ()),
 		"contact_person",
 		"customer_address",
 		"shipping_address_name",
@@ -549,7 +572,7 @@ def _scrub_search(found: _Found) -> None:
 		condition, values = _any_like(("content", "title"), patterns)
 		wanted = (f"doctype NOT IN %s AND ({condition})", (BOOKS, *values))
 		_write_rows("DELETE FROM `__global_search`", "__global_search", ("doctype", "name"), wanted)
-	for doctype in ("Sales Order", "Delivery Note"):
+	for doctype in ("Sales Order", INVOICE, "Delivery Note"):
 		for name in found.documents.get(doctype, ()):
 			update_global_search(frappe.get_doc(doctype, name))
 
@@ -583,7 +606,7 @@ def _blank(journal: Journal, channel: Channel, person: Person, found: _Found, lo
 
 
 def _message(found: _Found, entries: int) -> str:
-	orders = len(found.documents.get("Sales Order", ()))
+	orders = sum(len(found.documents.get(doctype, ())) for doctype in ("Sales Order", INVOICE))
 	if not (found.customers or orders or entries or found.kept):
 		return "Nothing is known of this person"
 	parts = [f"Erased: {found.customers} customers, {orders} orders, {entries} entries of the Sync Log"]

@@ -14,11 +14,14 @@ from frappe.utils import flt
 from commerce_bridge.bridge.channel import Channel
 from commerce_bridge.bridge.model import InspectedLine, ReturnLine, ReturnNotice, ReturnStatus
 from commerce_bridge.bridge.outbound import return_entry
+from commerce_bridge.bridge.plan import OrderedLine
 from commerce_bridge.bridge.protocols import NewEntry
 from commerce_bridge.bridge.return_plan import AuthorisationPlan, Receipt, ReturnedLine, ReturnState
 from commerce_bridge.bridge.returns import CHANGED, DOCTYPE
 from commerce_bridge.erpnext import (
 	channel_settings,
+	delivery_note,
+	direct_invoice,
 	return_receipt,
 	stock_change,
 	sync_log,
@@ -29,6 +32,7 @@ from commerce_bridge.erpnext.customer import clean
 from commerce_bridge.erpnext.return_receipt import DRAFT, SUBMITTED, Wanted, is_part
 from commerce_bridge.erpnext.time import from_site
 
+SALES_ORDER, SALES_INVOICE = direct_invoice.SALES_ORDER, direct_invoice.DOCTYPE
 STATUSES: tuple[ReturnStatus, ...] = (
 	"requested",
 	"approved",
@@ -49,8 +53,6 @@ REFUSED = ("declined", "cancelled")
 INSPECTED = ("inspection_result", "condition_found", "grade_found")
 TEXTS = ("note", "decision")
 LINE_TEXTS = ("reason", "condition_declared", "serial_declared", "inspection_result")
-ORDERED = """SELECT cb_line_id AS line, item_code, item_name, qty FROM `tabSales Order Item`
-	WHERE parent = %s AND COALESCE(cb_line_id, '') != '' ORDER BY idx"""
 #: What of a unit's refurbishment a disposition says.
 REFURBISHMENT = {"Refurbish": "Pending", "Scrap": "Scrapped"}
 
@@ -89,7 +91,7 @@ def save(channel: Channel, plan: AuthorisationPlan, name: str | None) -> str:
 	doc.update(
 		{"status": plan.status.title(), "shop_status": found.status, "note": clean(found.note or "") or None}
 	)
-	doc.sales_order = plan.sales_order  # an amended one takes the place of the one it was
+	doc.update(_order_fields(plan.sales_order))  # an amended one takes the place of the one it was
 	doc.external_number = clean(found.number or "")[:140] or None
 	_set_lines(doc, plan)
 	doc.flags.commerce_bridge_applied = True
@@ -98,21 +100,37 @@ def save(channel: Channel, plan: AuthorisationPlan, name: str | None) -> str:
 
 
 def _new(plan: AuthorisationPlan) -> Any:
+	doctype = direct_invoice.doctype_of(plan.sales_order)
 	return frappe.get_doc(
 		{
 			"doctype": DOCTYPE,
 			"channel": plan.channel,
 			"company": plan.company,
-			"sales_order": plan.sales_order,
-			"customer": frappe.db.get_value("Sales Order", plan.sales_order, "customer"),
+			"customer": frappe.db.get_value(doctype, plan.sales_order, "customer"),
 			"external_id": plan.found.id[:140],
 		}
 	)
 
 
+def _order_fields(order: str) -> dict[str, str | None]:
+	"""The fields that name the document which stands for the order."""
+	doctype = direct_invoice.doctype_of(order)
+	return {
+		"sales_order": order if doctype == SALES_ORDER else None,
+		"sales_invoice": order if doctype == SALES_INVOICE else None,
+	}
+
+
+def _order(doc: Any) -> tuple[str, str] | None:
+	"""DocType and name of the document that stands for its order; None for older goods."""
+	if doc.sales_order:
+		return SALES_ORDER, doc.sales_order
+	return (SALES_INVOICE, doc.sales_invoice) if doc.sales_invoice else None
+
+
 def _set_lines(doc: Any, plan: AuthorisationPlan) -> None:
 	"""Rows of what came back stay; the others are made anew where the shop's quantity is another one."""
-	items = _items(plan.sales_order)
+	items = _items((direct_invoice.doctype_of(plan.sales_order), plan.sales_order))
 	kept = []
 	for line in _by_line(plan.found.lines):
 		rows = [row for row in doc.lines if row.order_line_id == line.order_line_id]
@@ -160,9 +178,8 @@ def _unit(item_code: str, serial_no: str) -> str | None:
 	return frappe.db.get_value("Serial No", {"name": serial_no, "item_code": item_code})
 
 
-def _items(sales_order: str | None) -> dict[str, Any]:
-	rows = frappe.db.sql(ORDERED, sales_order, as_dict=True) if sales_order else []
-	return {row.line: row for row in rows}
+def _items(order: tuple[str, str] | None) -> Mapping[str, OrderedLine]:
+	return delivery_note.ordered(order[1], order[0]) if order else {}
 
 
 def name_return(name: str, external_id: str) -> None:
@@ -174,7 +191,8 @@ def receive_return(channel: Channel, name: str, quantities: Mapping[str, Decimal
 	"""See `Erp.receive_return`."""
 	doc = frappe.get_doc(DOCTYPE, name)
 	wanted = [_wanted(doc, line_id, quantity) for line_id, quantity in quantities.items()]
-	adopted, left = return_receipt.adopt(name, doc.sales_order, wanted)
+	order = _order(doc)
+	adopted, left = return_receipt.adopt(name, order[1], wanted) if order else ([], wanted)
 	receipt = return_receipt.make(doc, left, submit, channel.refunds.return_warehouse) if left else Receipt()
 	if adopted:
 		return_receipt.refresh(name)
@@ -205,7 +223,8 @@ def notice(name: str, channel: str) -> ReturnNotice | None:
 		return None
 	doc = frappe.get_doc(DOCTYPE, name)
 	fields = ("cb_external_id", "cb_external_number")
-	order_id, number = frappe.db.get_value("Sales Order", doc.sales_order, fields) or (None, None)
+	order = _order(doc)
+	order_id, number = (order and frappe.db.get_value(*order, fields)) or (None, None)
 	if not order_id:
 		return None
 	return ReturnNotice(
@@ -237,7 +256,7 @@ def _line(row: Any) -> InspectedLine:
 def tell(doc: Any) -> None:
 	"""Hook: queues what the storefront does not know yet. What it said itself, it knows."""
 	if (
-		not doc.sales_order
+		_order(doc) is None
 		or transaction.acting_for() == doc.channel
 		or not channel_settings.exists(doc.channel)
 	):
@@ -259,11 +278,24 @@ def validate(doc: Any) -> None:
 	if not (doc.flags.commerce_bridge_applied or doc.flags.commerce_bridge_step):
 		_refuse_foreign(doc)
 		_keep_machine_written(doc)
-	if doc.sales_order and not doc.customer:
-		doc.customer = frappe.db.get_value("Sales Order", doc.sales_order, "customer")
+	if doc.sales_invoice:
+		_fetch_of_invoice(doc)
+	elif doc.sales_order and not doc.customer:
+		doc.customer = frappe.db.get_value(SALES_ORDER, doc.sales_order, "customer")
 	_make_plain(doc)
 	_name_lines(doc)
 	_refuse_more(doc)
+
+
+def _fetch_of_invoice(doc: Any) -> None:
+	"""What is fetched of a Sales Order where there is one."""
+	if doc.sales_order:
+		frappe.throw(_("It is of one order: leave Sales Order or Sales Invoice empty"))
+	fields = ("customer", "cb_external_id", "cb_external_number")
+	customer, doc.order_id, doc.order_number = frappe.db.get_value(
+		SALES_INVOICE, doc.sales_invoice, fields
+	) or ((None,) * 3)
+	doc.customer = doc.customer or customer
 
 
 def _make_plain(doc: Any) -> None:
@@ -280,8 +312,17 @@ def _refuse_foreign(doc: Any) -> None:
 	if doc.is_new():
 		settings.check_permission("read")
 	doc.company = settings.company
-	if doc.sales_order and frappe.db.get_value("Sales Order", doc.sales_order, "cb_channel") != doc.channel:
+	if doc.sales_order and frappe.db.get_value(SALES_ORDER, doc.sales_order, "cb_channel") != doc.channel:
 		frappe.throw(_("Sales Order {0} is not of channel {1}").format(doc.sales_order, doc.channel))
+	if doc.sales_invoice:
+		_refuse_foreign_invoice(doc)
+
+
+def _refuse_foreign_invoice(doc: Any) -> None:
+	if frappe.db.get_value(SALES_INVOICE, doc.sales_invoice, "cb_channel") != doc.channel:
+		frappe.throw(_("Sales Invoice {0} is not of channel {1}").format(doc.sales_invoice, doc.channel))
+	if not direct_invoice.stands(doc.sales_invoice):
+		frappe.throw(_("Sales Invoice {0} is of a Sales Order: choose that").format(doc.sales_invoice))
 
 
 def _keep_machine_written(doc: Any) -> None:
@@ -307,7 +348,8 @@ def _keep_machine_written(doc: Any) -> None:
 
 def _name_lines(doc: Any) -> None:
 	"""A row that a person adds is of the order's line with this item that has most left."""
-	items = _items(doc.sales_order)
+	order = _order(doc)
+	items = _items(order)
 	for row in doc.lines:
 		if flt(row.quantity) <= 0:
 			frappe.throw(_("Row {0}: fill in a quantity").format(row.idx))
@@ -315,23 +357,24 @@ def _name_lines(doc: Any) -> None:
 			continue
 		used = [other.order_line_id for other in doc.lines]
 		of_item = [line for line, ordered in items.items() if ordered.item_code == row.item_code]
-		if items and not of_item:
+		if order and items and not of_item:
 			frappe.throw(
-				_("Row {0}: Sales Order {1} has no {2}").format(row.idx, doc.sales_order, row.item_code)
+				_("Row {0}: {1} {2} has no {3}").format(row.idx, _(order[0]), order[1], row.item_code)
 			)
 		row.order_line_id = next((line for line in of_item if line not in used), (of_item or [None])[0])
 		row.order_line_id = row.order_line_id or frappe.generate_hash(length=10)
 
 
 def _refuse_more(doc: Any) -> None:
-	items = _items(doc.sales_order)
-	for line_id in dict.fromkeys(row.order_line_id for row in doc.lines) if items else ():
-		ordered = sum(flt(row.qty) for line, row in items.items() if is_part(line, line_id))
+	order = _order(doc)
+	items = _items(order)
+	for line_id in dict.fromkeys(row.order_line_id for row in doc.lines) if order and items else ():
+		ordered = sum(flt(row.quantity) for line, row in items.items() if is_part(line, line_id))
 		back = sum(flt(row.quantity) for row in doc.lines if row.order_line_id == line_id)
 		if back > ordered:
 			frappe.throw(
-				_("{0} of line {1} are to come back, but Sales Order {2} has {3}").format(
-					back, line_id, doc.sales_order, ordered
+				_("{0} of line {1} are to come back, but {2} {3} has {4}").format(
+					back, line_id, _(order[0]), order[1], ordered
 				)
 			)
 
@@ -382,7 +425,7 @@ def returnable(name: str) -> list[dict[str, Any]]:
 	"""What may still be received: row, item, quantity, and the units that were delivered and did not come back."""
 	doc = frappe.get_doc(DOCTYPE, name)
 	doc.check_permission("read")
-	rows = return_receipt.away(doc.sales_order)
+	rows = return_receipt.away(doc.sales_order or doc.sales_invoice)
 	drafted = {row.line for row in return_receipt.taken(name) if row.docstatus == DRAFT}
 	return [
 		{

@@ -1,5 +1,5 @@
 """Goods of a Return Authorisation that come back: return Delivery Notes of what ERPNext delivered, a Stock Entry for
-what it never did, and what both make of the authorisation."""
+what left with a Sales Invoice, or what it never delivered; and what all of them make of the authorisation."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from frappe.utils import flt
 
 from commerce_bridge.bridge.errors import Rejected
 from commerce_bridge.bridge.return_plan import Receipt
+from commerce_bridge.erpnext import direct_invoice, invoice_return, return_delivery, shipping
 from commerce_bridge.erpnext.channel_settings import decimal
-from commerce_bridge.erpnext.return_delivery import AWAY
 
 DOCTYPE = "Return Authorisation"
-DELIVERY_NOTE, STOCK_ENTRY = "Delivery Note", "Stock Entry"
+DELIVERY_NOTE, SALES_INVOICE, STOCK_ENTRY = "Delivery Note", "Sales Invoice", "Stock Entry"
 DRAFT, SUBMITTED = 0, 1
 #: Where a disposition puts goods: the company's one warehouse of this purpose.
 PURPOSE = {"Restock": "Sellable", "Refurbish": "Refurbishment", "Scrap": "Scrap"}
@@ -30,25 +30,36 @@ TAKEN = """SELECT 'Delivery Note' AS doctype, note.name, note.docstatus, row.cb_
 		row.serial_no, row.serial_and_batch_bundle AS bundle, note.creation
 	FROM `tabDelivery Note` note JOIN `tabDelivery Note Item` row ON row.parent = note.name
 	WHERE note.cb_return_authorisation = %(name)s AND note.docstatus < 2
-	UNION ALL SELECT 'Stock Entry', entry.name, entry.docstatus, row.cb_line_id, row.qty,
+	UNION ALL SELECT 'Sales Invoice', note.name, note.docstatus, row.cb_line_id, -row.qty,
+		row.serial_no, row.serial_and_batch_bundle, note.creation
+	FROM `tabSales Invoice` note JOIN `tabSales Invoice Item` row ON row.parent = note.name
+	WHERE note.cb_return_authorisation = %(name)s AND note.docstatus < 2 AND note.update_stock = 1
+	UNION ALL SELECT 'Stock Entry', entry.name, entry.docstatus, row.cb_line_id,
+		IF(COALESCE(row.cb_sales_invoice_item, '') = '', row.qty, row.qty * row.cb_line_part),
 		row.serial_no, row.serial_and_batch_bundle, entry.creation
 	FROM `tabStock Entry` entry JOIN `tabStock Entry Detail` row ON row.parent = entry.name
 	WHERE entry.cb_return_authorisation = %(name)s AND entry.docstatus < 2
 	ORDER BY creation, name"""
 #: Returns of an order that belong to no authorisation yet.
-BY_HAND = """SELECT note.name, row.cb_line_id AS line, -row.qty AS qty
+BY_HAND = """SELECT 'Delivery Note' AS doctype, note.name, row.cb_line_id AS line, -row.qty AS qty, note.creation
 	FROM `tabDelivery Note Item` row JOIN `tabDelivery Note` note ON note.name = row.parent
-	WHERE row.against_sales_order = %s AND note.is_return = 1 AND note.docstatus < 2
+	WHERE row.{note_field} = %(order)s AND note.is_return = 1 AND note.docstatus < 2
 		AND COALESCE(note.cb_return_authorisation, '') = '' AND COALESCE(row.cb_line_id, '') != ''
-	ORDER BY note.creation, note.name"""
+	UNION ALL SELECT 'Sales Invoice', note.name, row.cb_line_id, -row.qty, note.creation
+	FROM `tabSales Invoice Item` sold JOIN `tabSales Invoice` note ON note.return_against = sold.parent
+	JOIN `tabSales Invoice Item` row ON row.parent = note.name AND row.sales_invoice_item = sold.name
+	WHERE sold.{sold_field} = %(order)s AND note.is_return = 1 AND note.update_stock = 1 AND note.docstatus < 2
+		AND COALESCE(note.cb_return_authorisation, '') = '' AND COALESCE(row.cb_line_id, '') != ''
+	UNION ALL SELECT 'Stock Entry', entry.name, row.cb_line_id, ROUND(row.qty * row.cb_line_part, 6), entry.creation
+	FROM `tabSales Invoice Item` sold JOIN `tabStock Entry Detail` row ON row.cb_sales_invoice_item = sold.name
+	JOIN `tabStock Entry` entry ON entry.name = row.parent
+	WHERE sold.{sold_field} = %(order)s AND entry.docstatus < 2
+		AND COALESCE(entry.cb_return_authorisation, '') = '' AND COALESCE(row.cb_line_id, '') != ''
+	ORDER BY creation, name"""
 UNITS = """SELECT name, dn_detail, serial_no, serial_and_batch_bundle AS bundle FROM `tabDelivery Note Item`
 	WHERE (name IN %(rows)s OR dn_detail IN %(rows)s) AND docstatus < 2"""
 OF_BUNDLES = """SELECT parent, serial_no FROM `tabSerial and Batch Entry`
 	WHERE parent IN %s AND COALESCE(serial_no, '') != '' ORDER BY idx"""
-BILLED_WITH_STOCK = """SELECT invoice.name FROM `tabSales Invoice Item` row
-	JOIN `tabSales Invoice` invoice ON invoice.name = row.parent
-	WHERE row.sales_order = %s AND invoice.docstatus = 1 AND invoice.is_return = 0 AND invoice.update_stock = 1
-		AND (row.cb_line_id = %s OR row.cb_line_id LIKE %s) LIMIT 1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +75,9 @@ class Wanted:
 
 @dataclass(slots=True)
 class _Found:
-	"""What is to be made: of the rows of Delivery Notes, and besides."""
+	"""What is to be made: of the rows of Delivery Notes and invoices, by DocType, document and row; and besides."""
 
-	of_notes: dict[tuple[str, str], list[Wanted]] = field(default_factory=lambda: defaultdict(list))
+	of_rows: dict[tuple[str, str, str], list[Wanted]] = field(default_factory=lambda: defaultdict(list))
 	older: list[Wanted] = field(default_factory=list)
 	unsaid: list[str] = field(default_factory=list)
 
@@ -86,7 +97,7 @@ def taken(name: str) -> list[Any]:
 def quantity_of(rows: Iterable[Any], line_id: str, docstatus: int) -> Decimal:
 	"""How much of a line is in documents that are submitted, or drafts."""
 	found = (flt(row.qty) for row in rows if row.docstatus == docstatus and is_part(row.line, line_id))
-	return decimal(sum(found))
+	return decimal(flt(sum(found), 6))
 
 
 def is_part(line: str | None, line_id: str) -> bool:
@@ -94,9 +105,18 @@ def is_part(line: str | None, line_id: str) -> bool:
 	return bool(line) and (line == line_id or str(line).startswith(f"{line_id}:"))
 
 
-def away(sales_order: str | None) -> list[Any]:
-	"""Rows of the order's deliveries of which something did not come back yet, each with the `units` that did not."""
-	rows = frappe.db.sql(AWAY, sales_order, as_dict=True) if sales_order else []
+def away(order: str | None) -> list[Any]:
+	"""Rows of what left of the order of which something did not come back yet, each with the `units` that did not."""
+	rows = return_delivery.away(order) if order else []
+	invoiced = [row for row in rows if row.doctype == SALES_INVOICE]
+	invoice_return.add_units(invoiced)
+	notes = [row for row in rows if row.doctype == DELIVERY_NOTE]
+	_add_units(notes)
+	return rows
+
+
+def _add_units(rows: Sequence[Any]) -> None:
+	"""Of Delivery Notes."""
 	names = tuple(row.name for row in rows)
 	moved = frappe.db.sql(UNITS, {"rows": names}, as_dict=True) if names else []
 	bundles = _of_bundles(row.bundle for row in moved)
@@ -110,7 +130,6 @@ def away(sales_order: str | None) -> list[Any]:
 			back[row.dn_detail].update(serials)
 	for row in rows:
 		row.units = [unit for unit in units.get(row.name, []) if unit not in back[row.name]]
-	return rows
 
 
 def _of_bundles(bundles: Iterable[str | None]) -> dict[str, list[str]]:
@@ -133,10 +152,12 @@ def make(doc: Any, wanted: Sequence[Wanted], submit: bool, return_warehouse: str
 	"""
 	placed = [replace(each, warehouse=each.warehouse or return_warehouse) for each in wanted]
 	found = _found(doc, placed)
-	documents = [
-		(DELIVERY_NOTE, _return(doc, note, found, submit))
-		for note in dict.fromkeys(note for note, _row in found.of_notes)
-	]
+	documents = []
+	for doctype, left_with in dict.fromkeys((doctype, parent) for doctype, parent, _row in found.of_rows):
+		if doctype == DELIVERY_NOTE:
+			documents.append((DELIVERY_NOTE, _return(doc, left_with, found, submit)))
+		elif entry := _receive_invoiced(doc, left_with, found, submit):
+			documents.append((STOCK_ENTRY, entry))
 	if found.older:
 		documents.append((STOCK_ENTRY, _receive_older(doc, found.older, submit)))
 	note = ""
@@ -145,33 +166,38 @@ def make(doc: Any, wanted: Sequence[Wanted], submit: bool, return_warehouse: str
 	return Receipt(tuple(documents), note)
 
 
-def adopt(
-	name: str, sales_order: str, wanted: Sequence[Wanted]
-) -> tuple[list[tuple[str, str]], list[Wanted]]:
-	"""Returns that a person, or a refund, made of just these goods are receipts of them; and what is left to be made."""
+def adopt(name: str, order: str, wanted: Sequence[Wanted]) -> tuple[list[tuple[str, str]], list[Wanted]]:
+	"""Returns that a person, or a refund, made of just these goods are receipts of them; and what is left to be made.
+
+	:param order: name of the document that stands for the order
+	"""
 	left = {each.line_id: each.quantity for each in wanted}
-	notes: dict[str, dict[str, Decimal]] = {}
-	for row in frappe.db.sql(BY_HAND, sales_order, as_dict=True):
+	documents: dict[tuple[str, str], dict[str, Decimal]] = {}
+	direct = direct_invoice.doctype_of(order) == SALES_INVOICE
+	statement = BY_HAND.format(
+		note_field="against_sales_invoice" if direct else "against_sales_order",
+		sold_field="parent" if direct else "sales_order",
+	)
+	for row in frappe.db.sql(statement, {"order": order}, as_dict=True):
 		line_id = next((line for line in left if is_part(row.line, line)), row.line)
-		lines = notes.setdefault(row.name, {})
+		lines = documents.setdefault((row.doctype, row.name), {})
 		lines[line_id] = lines.get(line_id, ZERO) + decimal(flt(row.qty))
 	adopted = []
-	for note, lines in notes.items():
+	for (doctype, document), lines in documents.items():
 		if all(left.get(line, ZERO) >= quantity for line, quantity in lines.items()):
-			adopted.append((DELIVERY_NOTE, note))
+			adopted.append((doctype, document))
 			left |= {line: left[line] - quantity for line, quantity in lines.items()}
-			frappe.db.set_value(DELIVERY_NOTE, note, "cb_return_authorisation", name, update_modified=False)
+			frappe.db.set_value(doctype, document, "cb_return_authorisation", name, update_modified=False)
 	return adopted, [replace(each, quantity=left[each.line_id]) for each in wanted if left[each.line_id]]
 
 
 def _found(doc: Any, wanted: Sequence[Wanted]) -> _Found:
 	found = _Found()
-	rows = away(doc.sales_order)
+	rows = away(doc.sales_order or doc.sales_invoice)
 	for each in wanted:
 		of_line = [row for row in rows if is_part(row.line, each.line_id)]
 		has_units = frappe.get_cached_value("Item", each.item_code, "has_serial_no")
 		if not of_line:
-			_refuse_invoiced(doc, each)
 			if has_units and len(each.serials) != each.quantity:
 				found.unsaid.append(each.item_code)
 			else:
@@ -189,13 +215,13 @@ def _take(doc: Any, wanted: Wanted, rows: Sequence[Any], found: _Found) -> None:
 	for row in rows:
 		part = min(left, decimal(flt(row.away)))
 		if part > 0:
-			found.of_notes[row.parent, row.name].append(replace(wanted, quantity=part))
+			found.of_rows[row.doctype, row.parent, row.name].append(replace(wanted, quantity=part))
 			row.away = flt(row.away) - float(part)
 			left -= part
 	if left > 0:
 		raise Rejected(
 			f'{flt(wanted.quantity):g} of line "{wanted.line_id}" ({wanted.item_code}) are to come back, but only '
-			f"{flt(wanted.quantity - left):g} of Sales Order {doc.sales_order} were delivered and did not come back yet."
+			f"{flt(wanted.quantity - left):g} of {_order(doc)} were delivered and did not come back yet."
 		)
 
 
@@ -205,37 +231,29 @@ def _take_units(doc: Any, wanted: Wanted, rows: Sequence[Any], found: _Found) ->
 	foreign = [unit for unit in serials if unit not in out]
 	if foreign or wanted.quantity > len(out):
 		raise Rejected(
-			f"Serial No {', '.join(foreign) or '?'} of {wanted.item_code} cannot come back with {doc.name}: Sales Order "
-			f"{doc.sales_order} delivered, and has not back yet: {', '.join(sorted(out)) or 'none'}."
+			f"Serial No {', '.join(foreign) or '?'} of {wanted.item_code} cannot come back with {doc.name}: "
+			f"{_order(doc)} delivered, and has not back yet: {', '.join(sorted(out)) or 'none'}."
 		)
 	if len(serials) != wanted.quantity:
 		found.unsaid.append(f"{wanted.item_code} ({', '.join(sorted(out))})")
 		return
-	by_row: dict[tuple[str, str], list[str]] = defaultdict(list)
+	by_row: dict[tuple[str, str, str], list[str]] = defaultdict(list)
 	for unit in serials:
-		by_row[out[unit].parent, out[unit].name].append(unit)
+		by_row[out[unit].doctype, out[unit].parent, out[unit].name].append(unit)
 	for key, units in by_row.items():
-		found.of_notes[key].append(replace(wanted, quantity=Decimal(len(units)), serials=tuple(units)))
+		found.of_rows[key].append(replace(wanted, quantity=Decimal(len(units)), serials=tuple(units)))
 
 
-def _refuse_invoiced(doc: Any, wanted: Wanted) -> None:
-	"""What left with a Sales Invoice comes back with a credit note of it that updates stock."""
-	values = (doc.sales_order, wanted.line_id, f"{wanted.line_id}:%")
-	invoice = frappe.db.sql(BILLED_WITH_STOCK, values, pluck=True) if doc.sales_order else []
-	if invoice:
-		raise Rejected(
-			f'Line "{wanted.line_id}" was delivered with Sales Invoice {invoice[0]}, which updates stock. Make its return '
-			"there, with Update Stock."
-		)
+def _order(doc: Any) -> str:
+	return f"Sales Order {doc.sales_order}" if doc.sales_order else f"{SALES_INVOICE} {doc.sales_invoice}"
 
 
 def _return(doc: Any, note: str, found: _Found, submit: bool) -> str:
 	back = make_return_doc(DELIVERY_NOTE, note)
 	of_row = {row.dn_detail: row.as_dict() for row in back.items}
 	back.items = []
-	for (parent, name), parts in found.of_notes.items():
-		for part in parts if parent == note else ():
-			_append(back, of_row[name], part)
+	for name, part in _parts(found, note):
+		_append(back, of_row[name], part)
 	back.cb_return_authorisation = doc.name
 	back.flags.commerce_bridge_applied = True
 	back.flags.ignore_permlevel_for_fields = ["ignore_pricing_rule"]
@@ -243,6 +261,25 @@ def _return(doc: Any, note: str, found: _Found, submit: bool) -> str:
 	if submit:
 		back.submit()
 	return back.name
+
+
+def _parts(found: _Found, document: str) -> list[tuple[str, Wanted]]:
+	"""Rows of a document, and what of each comes back."""
+	return [
+		(name, part)
+		for (_doctype, parent, name), parts in found.of_rows.items()
+		for part in parts
+		if parent == document
+	]
+
+
+def _receive_invoiced(doc: Any, invoice: str, found: _Found, submit: bool) -> str | None:
+	"""What left with an invoice; its credit note moves no stock."""
+	parts = [
+		invoice_return.Part(name, part.quantity, part.serials, part.warehouse)
+		for name, part in _parts(found, invoice)
+	]
+	return invoice_return.make(invoice, parts, submit, authorisation=doc.name)
 
 
 def _append(back: Any, row: Mapping[str, Any], part: Wanted) -> None:
@@ -300,7 +337,9 @@ def warehouse_for(disposition: str | None, company: str) -> str | None:
 
 
 def on_moved(doc: Any, method: str | None = None) -> None:
-	"""Hook: a receipt was submitted or cancelled."""
+	"""Hook: a receipt was submitted or cancelled. What it brings back changes the shipment that it left with."""
+	if doc.get("cb_sales_invoice"):
+		shipping.tell(frappe.get_doc(SALES_INVOICE, doc.cb_sales_invoice))
 	if doc.get("cb_return_authorisation") and frappe.db.exists(DOCTYPE, doc.cb_return_authorisation):
 		refresh(doc.cb_return_authorisation)
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import frappe
-from erpnext.accounts.party import get_party_gle_currency
+from erpnext.accounts.party import get_party_account, get_party_gle_currency
 from erpnext.selling.doctype.sales_order.sales_order import make_sales_invoice
-from frappe.utils import flt, getdate, today
+from frappe.utils import cstr, flt, getdate, now_datetime, today
 
 from commerce_bridge.bridge.channel import Channel
+from commerce_bridge.bridge.deductions import RECORD_TYPE as REFUND
+from commerce_bridge.bridge.deductions import WAITING
 from commerce_bridge.bridge.errors import Misconfigured, Rejected
-from commerce_bridge.bridge.invoices import invoice_entry
+from commerce_bridge.bridge.invoices import credit_note_entry, invoice_entry
 from commerce_bridge.bridge.plan import Booked, InvoicePlan
 from commerce_bridge.erpnext import (
 	channel_settings,
@@ -56,7 +58,7 @@ def create(channel: Channel, plan: InvoicePlan) -> Booked | None:
 	doc.flags.ignore_permissions = False  # which the mapping sets
 	doc.flags.commerce_bridge_applied = True
 	doc.flags.ignore_permlevel_for_fields = ["ignore_pricing_rule"]
-	_refuse_currency(doc)
+	refuse_currency(doc)
 	_set_rows(doc, rows)
 	doc.update({**dated(plan.posting_date), "cb_made": 1, "ignore_pricing_rule": 1, "payment_schedule": []})
 	if plan.naming_series:
@@ -117,7 +119,7 @@ def _of_delivery(plan: InvoicePlan, unbilled: Sequence[Any]) -> list[Any]:
 	return rows
 
 
-def _refuse_currency(doc: Any) -> None:
+def refuse_currency(doc: Any) -> None:
 	"""What ERPNext would say of an order in another currency does not tell what to do about it."""
 	currency = frappe.get_cached_value("Account", doc.debit_to, "account_currency")
 	setting = "allow_multi_currency_invoices_against_single_party_account"
@@ -150,12 +152,35 @@ def _set_advances(doc: Any) -> None:
 	"""What was paid for this order: allocated to it, or not allocated to anything. ERPNext's own choice would take the
 	customer's other payments too, or leave out what was paid while the order was a draft."""
 	entries = doc.get_advance_entries(include_unallocated=False)
+	doc.set("advances", [])
+	_allocate(doc, [*entries, *_own_payments(doc, {doc.debit_to})])
+
+
+def take_payments(doc: Any) -> None:
+	"""Before an invoice that stands for its order is submitted: what was paid for the order and is not allocated becomes its
+	advances. What a person chose stays."""
+	party = get_party_account("Customer", doc.customer, doc.company, include_advance=True)
+	chosen = [row for row in doc.advances if flt(row.allocated_amount)]
+	doc.set("advances", chosen)
+	taken = {row.reference_name for row in chosen}
+	own = _own_payments(doc, {doc.debit_to, *party})
+	_allocate(doc, [entry for entry in own if entry.reference_name not in taken])
+	doc.calculate_taxes_and_totals()
+	doc.set_payment_schedule()  # of what is left to be paid
+
+
+def _own_payments(doc: Any, accounts: Collection[str]) -> list[Any]:
+	"""What was paid for the order and is not allocated, of these accounts."""
 	own = payment_entry.unallocated(doc.cb_channel, doc.cb_external_id, doc.customer, "Receive")
-	own = [_unallocated(row) for row in own if row.paid_from == doc.debit_to]
+	return [_unallocated(row) for row in own if row.paid_from in accounts]
+
+
+def _allocate(doc: Any, entries: Sequence[Any]) -> None:
+	"""Oldest first, as far as the invoice goes beyond the advances that it has."""
 	in_company_currency = doc.party_account_currency == doc.company_currency
 	rest = flt(doc.base_grand_total if in_company_currency else doc.grand_total)
-	doc.set("advances", [])
-	for entry in sorted([*entries, *own], key=lambda row: (getdate(row.posting_date), row.reference_name)):
+	rest = flt(rest - sum(flt(row.allocated_amount) for row in doc.advances), doc.precision("grand_total"))
+	for entry in sorted(entries, key=lambda row: (getdate(row.posting_date), row.reference_name)):
 		part = min(rest, flt(entry.amount))
 		if part > 0:
 			doc.append("advances", _advance(doc, entry, part))
@@ -180,6 +205,7 @@ def _advance(doc: Any, entry: Any, part: float) -> Mapping[str, Any]:
 		"reference_type": entry.reference_type,
 		"reference_name": entry.reference_name,
 		"reference_row": entry.get("reference_row"),
+		"docstatus": doc.docstatus,
 		"remarks": entry.get("remarks"),
 		"advance_amount": flt(entry.amount),
 		"allocated_amount": part,
@@ -208,9 +234,28 @@ def after_mapping(doc: Any, method: str | None, source_doc: Any) -> None:
 
 def on_submit(doc: Any, method: str | None = None) -> None:
 	"""A person billed an order: what waited for that is looked at."""
+	if doc.is_return:
+		_find_waiting(doc)
 	if doc.is_return or doc.flags.commerce_bridge_applied:
 		return
 	for channel, order_id in delivery_note.orders_in(doc):
 		for settings in channel_settings.usable([channel]):
 			if entry := invoice_entry(settings, order_id, doc.name):
+				stock_change.queue_document(entry)
+
+
+def on_trash(doc: Any, method: str | None = None) -> None:
+	"""A draft credit note is gone: refunds that waited for it are booked by themselves."""
+	if doc.is_return and doc.docstatus == DRAFT:
+		_find_waiting(doc, cstr(now_datetime()))
+
+
+def _find_waiting(doc: Any, gone: str = "") -> None:
+	"""Refunds wait for the credit note that a person drafted. Nothing is recorded where none does."""
+	for channel, order_id in () if doc.get("cb_made") else delivery_note.orders_in(doc):
+		waiting = {"order_id": order_id, "channel": channel, "record_type": REFUND, "fingerprint": WAITING}
+		for settings in (
+			channel_settings.usable([channel]) if frappe.db.exists("Channel Record", waiting) else ()
+		):
+			if entry := credit_note_entry(settings, order_id, doc.name, gone):
 				stock_change.queue_document(entry)

@@ -25,6 +25,8 @@ ORDER_FIELDS = {
 	"Delivery Note": ("against_sales_order", "so_detail", "dn_detail"),
 	"Sales Invoice": ("sales_order", "so_detail", "sales_invoice_item"),
 }
+#: The same of deliveries of an invoice that stands for its order.
+OF_INVOICE = ("against_sales_invoice", "si_detail")
 #: Account, description, and which of the rows that are equal in both (a tax with two rates).
 TaxKey = tuple[str, str, int]
 #: Stands for the document's discount among the taxes' keys.
@@ -39,12 +41,14 @@ class Source:
 	:param rows: row name → (quantity, value of one)
 	:param amounts: taxes that are not included in prices, by account and description; and the discount
 	:param link: field of the item rows that names a row of the source
+	:param field: that which names the source itself; of a return, any of its rows
 	"""
 
 	name: str
 	rows: Mapping[str, tuple[Decimal, Decimal]]
 	amounts: Mapping[TaxKey, Decimal]
 	link: str
+	field: str
 
 	def part(self, quantities: Mapping[str, Decimal]) -> Decimal:
 		"""Which part of the source's value these quantities are: 0 to 1. By quantity where all is free."""
@@ -118,18 +122,25 @@ def _keyed(rows: Iterable[Any]) -> Iterator[tuple[TaxKey, Any]]:
 def _sources(doc: Any) -> list[Source]:
 	order_field, order_link, return_link = ORDER_FIELDS[doc.doctype]
 	if doc.is_return:
-		return [_source(doc.doctype, doc.return_against, return_link)] if doc.return_against else []
+		back = (doc.doctype, doc.return_against, return_link, order_field)
+		return [_source(*back)] if doc.return_against else []
 	orders = dict.fromkeys(row.get(order_field) for row in doc.items if row.get(order_field))
-	return [_source("Sales Order", name, order_link) for name in orders]
+	sources = [_source("Sales Order", name, order_link, order_field) for name in orders]
+	if doc.doctype == "Delivery Note":
+		field, link = OF_INVOICE
+		of_invoice = (row.get(field) for row in doc.items if not row.get(order_field))
+		sources += [_source("Sales Invoice", name, link, field) for name in dict.fromkeys(of_invoice) if name]
+	return sources
 
 
-def _source(doctype: str, name: str, link: str) -> Source:
+def _source(doctype: str, name: str, link: str, field: str) -> Source:
 	rows = frappe.db.sql(f"SELECT name, qty, rate FROM `tab{doctype} Item` WHERE parent = %s", name)
 	return Source(
 		name=name,
 		rows={row: (abs(decimal(quantity)), decimal(rate)) for row, quantity, rate in rows},
 		amounts=_amounts(doctype, (name,)),
 		link=link,
+		field=field,
 	)
 
 
@@ -176,14 +187,15 @@ def _shares(doc: Any, source: Source) -> tuple[Decimal, dict[TaxKey, Decimal]]:
 def _earlier_rows(doc: Any, source: Source) -> list[Any]:
 	"""Item rows of all submitted documents of this kind that took from the source; of an order, those too
 	that gave back by a return."""
-	order_field = ORDER_FIELDS[doc.doctype][0]
-	condition = "parent.return_against = %(source)s" if doc.is_return else f"other.{order_field} = %(source)s"
+	condition = (
+		"parent.return_against = %(source)s" if doc.is_return else f"other.{source.field} = %(source)s"
+	)
 	if not doc.is_return and doc.doctype == "Sales Invoice":
 		condition += (
 			" AND NOT (parent.is_return = 1 AND parent.cb_made = 1)"  # what it credits is not billed again
 		)
 	return frappe.db.sql(
-		f"""SELECT row.parent, row.{source.link}, row.qty, row.{order_field} AS source
+		f"""SELECT row.parent, row.{source.link}, row.qty, row.{source.field} AS source
 		FROM `tab{doc.doctype} Item` row JOIN `tab{doc.doctype}` parent ON parent.name = row.parent
 		WHERE parent.docstatus = 1 AND parent.name != %(name)s
 			AND EXISTS (SELECT 1 FROM `tab{doc.doctype} Item` other

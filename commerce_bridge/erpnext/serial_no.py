@@ -69,7 +69,7 @@ LISTED = f"""{LISTED_COLUMNS}, NULL AS part_qty
 	JOIN `tabItem` item ON item.name = part.item_code AND item.has_serial_no = 1 AND item.cb_recommerce = 1
 	{LISTED_JOINS}"""
 #: Free units by condition and grade; units a document took; what the Bins leave, and of that what orders ask for that
-#: wait in the Sync Log; and what storefronts sold that is in no Sales Order yet: of a pool, or of a bundle, by what its
+#: wait in the Sync Log; and what storefronts sold that is in no document yet: of a pool, or of a bundle, by what its
 #: listing says, of a unit listing by the unit, as long as nobody has it.
 COUNTS = f"""SELECT 'free' AS kind, serial.item_code, serial.warehouse, COALESCE(serial.cb_condition, '') AS `condition`,
 		serial.cb_grade AS grade, NULL AS serial, COUNT(*) AS quantity
@@ -86,14 +86,23 @@ COUNTS = f"""SELECT 'free' AS kind, serial.item_code, serial.warehouse, COALESCE
 	FROM ({unbooked_sale.OPEN}) opened
 	UNION ALL SELECT 'sold', sale.item_code, COALESCE(serial.warehouse, sale.warehouse),
 		COALESCE(serial.cb_condition, listing.`condition`, ''), COALESCE(serial.cb_grade, listing.grade, ''),
-		serial.name, GREATEST(SUM(sale.stock_qty) - COALESCE((SELECT SUM(line.stock_qty)
-			FROM `tabSales Order Item` line WHERE line.parent = MAX(record.document_name) AND line.docstatus < 2
-				AND line.cb_listing = sale.listing AND line.item_code = sale.item_code), 0)
-			- COALESCE((SELECT SUM(part.qty) FROM `tabPacked Item` part
-			JOIN `tabSales Order Item` line ON line.name = part.parent_detail_docname
-			WHERE part.parent = MAX(record.document_name) AND part.parenttype = 'Sales Order'
-				AND part.docstatus < 2 AND line.cb_listing = sale.listing
-				AND part.item_code = sale.item_code), 0), 0)
+		serial.name, GREATEST(SUM(sale.stock_qty) - IF(MAX(record.document_type) = 'Sales Invoice',
+			COALESCE((SELECT SUM(line.stock_qty) FROM `tabSales Invoice Item` line
+				WHERE line.parent = MAX(record.document_name) AND line.docstatus < 2
+					AND line.cb_listing = sale.listing AND line.item_code = sale.item_code), 0)
+			+ COALESCE((SELECT SUM(line.stock_qty * part.qty) FROM `tabSales Invoice Item` line
+				JOIN `tabProduct Bundle` bundle ON bundle.new_item_code = line.item_code AND bundle.disabled = 0
+				JOIN `tabProduct Bundle Item` part ON part.parent = bundle.name AND part.item_code = sale.item_code
+				WHERE line.parent = MAX(record.document_name) AND line.docstatus < 2
+					AND line.cb_listing = sale.listing), 0),
+			COALESCE((SELECT SUM(line.stock_qty)
+				FROM `tabSales Order Item` line WHERE line.parent = MAX(record.document_name) AND line.docstatus < 2
+					AND line.cb_listing = sale.listing AND line.item_code = sale.item_code), 0)
+			+ COALESCE((SELECT SUM(part.qty) FROM `tabPacked Item` part
+				JOIN `tabSales Order Item` line ON line.name = part.parent_detail_docname
+				WHERE part.parent = MAX(record.document_name) AND part.parenttype = 'Sales Order'
+					AND part.docstatus < 2 AND line.cb_listing = sale.listing
+					AND part.item_code = sale.item_code), 0)), 0)
 	FROM `tabUnbooked Sale` sale JOIN `tabChannel Listing` listing ON listing.name = sale.listing
 	JOIN `tabSync Log` log ON log.name = sale.log AND log.state NOT IN ('Succeeded', 'Skipped')
 	LEFT JOIN `tabChannel Record` record ON record.name = sale.record

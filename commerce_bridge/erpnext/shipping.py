@@ -1,7 +1,8 @@
 """What leaves the warehouse for a storefront's order: what Delivery Notes and Sales Invoices tell of it.
 
 Goods that come back change the shipment they left with. A document that ships several orders is one shipment
-of each; which order a row ships is said by its Sales Order, never by the document's header.
+of each; which order a row ships is said by its Sales Order, or by the invoice that stands for its order, never by the
+document's header.
 """
 
 from __future__ import annotations
@@ -17,15 +18,13 @@ from frappe.utils import flt, get_datetime
 from commerce_bridge.bridge.fulfilments import RECORD_TYPE, is_of_order
 from commerce_bridge.bridge.model import Parcel, Shipment, ShipmentLine
 from commerce_bridge.bridge.outbound import SHIPMENT, shipment_entry
-from commerce_bridge.erpnext import channel_settings, stock_change
+from commerce_bridge.erpnext import channel_settings, direct_invoice, stock_change
 from commerce_bridge.erpnext.carrier import Carriers
 from commerce_bridge.erpnext.channel_settings import decimal
 from commerce_bridge.erpnext.time import from_site
 
 DELIVERY_NOTE, SALES_INVOICE = "Delivery Note", "Sales Invoice"
 DRAFT, CANCELLED = 0, 2
-#: The field of a row that names its Sales Order.
-ORDER_FIELD = {DELIVERY_NOTE: "against_sales_order", SALES_INVOICE: "sales_order"}
 #: What people and ERPNext call it → what storefronts are told.
 STATUS = {
 	"In Transit": "in_transit",
@@ -36,6 +35,8 @@ STATUS = {
 }
 
 ORDERS = "SELECT name, cb_channel, cb_external_id, cb_external_number FROM `tabSales Order` WHERE name IN %s"
+DIRECT_ORDERS = """SELECT name, cb_channel, cb_external_id, cb_external_number FROM `tabSales Invoice`
+	WHERE name IN %s AND cb_instead_of_order = 1"""
 SERIALS = """SELECT parent, serial_no FROM `tabSerial and Batch Entry`
 	WHERE parent IN %s AND COALESCE(serial_no, '') != '' ORDER BY idx"""
 RETURNED = """SELECT item.dn_detail, SUM(-item.qty) FROM `tabDelivery Note` back
@@ -44,7 +45,10 @@ RETURNED = """SELECT item.dn_detail, SUM(-item.qty) FROM `tabDelivery Note` back
 	UNION ALL SELECT item.sales_invoice_item, SUM(-item.qty) FROM `tabSales Invoice` back
 		JOIN `tabSales Invoice Item` item ON item.parent = back.name
 		WHERE back.return_against IN %(invoices)s AND back.is_return = 1 AND back.docstatus = 1
-			AND back.update_stock = 1 GROUP BY item.sales_invoice_item"""
+			AND back.update_stock = 1 GROUP BY item.sales_invoice_item
+	UNION ALL SELECT item.cb_sales_invoice_item, ROUND(SUM(item.qty * item.cb_line_part), 6)
+		FROM `tabStock Entry` back JOIN `tabStock Entry Detail` item ON item.parent = back.name
+		WHERE back.cb_sales_invoice IN %(invoices)s AND back.docstatus = 1 GROUP BY item.cb_sales_invoice_item"""
 #: Orders of which something is left to be sent. What came back was sent.
 UNSENT = """SELECT DISTINCT standing.cb_channel, standing.cb_external_id FROM `tabSales Order` named
 	JOIN `tabSales Order` standing ON standing.cb_external_id = named.cb_external_id
@@ -58,6 +62,24 @@ UNSENT = """SELECT DISTINCT standing.cb_channel, standing.cb_external_id FROM `t
 			JOIN `tabSales Invoice` sent ON sent.name = item.parent
 			WHERE item.so_detail = ordered.name AND sent.docstatus = 1 AND sent.is_return = 0
 				AND sent.update_stock = 1), 0)"""
+#: The same of invoices that stand for their orders; what was credited and did not come back is not to be sent.
+DIRECT_UNSENT = """SELECT DISTINCT standing.cb_channel, standing.cb_external_id FROM `tabSales Invoice` named
+	JOIN `tabSales Invoice` standing ON standing.cb_external_id = named.cb_external_id
+		AND standing.cb_channel = named.cb_channel AND standing.docstatus < 2 AND standing.cb_instead_of_order = 1
+		AND NOT (standing.docstatus = 1 AND standing.update_stock = 1)
+	JOIN `tabSales Invoice Item` ordered ON ordered.parent = standing.name
+	WHERE named.name IN %s AND named.cb_instead_of_order = 1 AND COALESCE(ordered.cb_line_id, '') != ''
+		AND ordered.qty - 0.000001 >
+		COALESCE((SELECT SUM(item.qty) FROM `tabDelivery Note Item` item
+			JOIN `tabDelivery Note` sent ON sent.name = item.parent
+			WHERE item.si_detail = ordered.name AND sent.docstatus = 1 AND sent.is_return = 0), 0)
+		+ GREATEST(COALESCE((SELECT SUM(-item.qty) FROM `tabSales Invoice` note
+			JOIN `tabSales Invoice Item` item ON item.parent = note.name
+			WHERE note.return_against = standing.name AND note.docstatus = 1 AND note.is_return = 1
+				AND item.sales_invoice_item = ordered.name), 0)
+			- COALESCE((SELECT SUM(-item.qty) FROM `tabDelivery Note Item` item
+				JOIN `tabDelivery Note` back ON back.name = item.parent
+				WHERE item.si_detail = ordered.name AND back.docstatus = 1 AND back.is_return = 1), 0), 0)"""
 SHIPMENTS = """SELECT covered.delivery_note, carrier, service_provider, awb_number, tracking_url, tracking_status
 	FROM `tabShipment Delivery Note` covered JOIN `tabShipment` shipment ON shipment.name = covered.parent
 	WHERE covered.delivery_note IN %s AND shipment.docstatus = 1 ORDER BY shipment.creation, shipment.name"""
@@ -67,6 +89,12 @@ CALLED = """SELECT external_id, document_type, document_name, fingerprint, cance
 			SELECT parent FROM `tabDelivery Note Item` WHERE against_sales_order IN %(orders)s))
 		OR (document_type = 'Sales Invoice' AND document_name IN (
 			SELECT parent FROM `tabSales Invoice Item` WHERE sales_order IN %(orders)s)))
+	ORDER BY creation, name"""
+CALLED_DIRECT = """SELECT external_id, document_type, document_name, fingerprint, cancelled FROM `tabChannel Record`
+	WHERE channel = %(channel)s AND record_type = %(type)s AND (
+		(document_type = 'Delivery Note' AND document_name IN (
+			SELECT parent FROM `tabDelivery Note Item` WHERE against_sales_invoice IN %(orders)s))
+		OR (document_type = 'Sales Invoice' AND document_name IN %(orders)s))
 	ORDER BY creation, name"""
 LAST_TOLD = """SELECT name, payload FROM `tabSync Log`
 	WHERE reference_doctype = %s AND reference_name = %s AND channel = %s AND topic = %s AND external_id = %s
@@ -108,7 +136,7 @@ def tell(doc: Any) -> None:
 
 	Of a document without a channel nothing is read.
 	"""
-	if not _is_ours(doc) or not _moves_goods(doc):
+	if not _is_ours(doc) or not moves_goods(doc):
 		return
 	if doc.is_return:
 		doc = _get(doc.doctype, doc.return_against)
@@ -133,11 +161,11 @@ def get(doctype: str, name: str, channel: str | None = None, order_id: str | Non
 
 def _called(doc: Any, order: Order) -> dict[str, tuple[str, ...]]:
 	"""What the storefront calls this shipment, and the others of the same order."""
-	sales_orders = tuple({row.get(ORDER_FIELD[doc.doctype]) for row in doc.items} - {None, ""}) or ("",)
-	values = {"channel": order.channel, "type": RECORD_TYPE, "orders": sales_orders}
+	values = {"channel": order.channel, "type": RECORD_TYPE}
 	rows = [
 		row
-		for row in frappe.db.sql(CALLED, values, as_dict=True)
+		for statement, orders in ((CALLED, _sales_orders([doc])), (CALLED_DIRECT, _direct_orders([doc])))
+		for row in (frappe.db.sql(statement, {**values, "orders": orders}, as_dict=True) if orders else ())
 		if is_of_order(row.fingerprint, order.id) and (not row.cancelled or doc.docstatus == CANCELLED)
 	]
 	own = [(row.document_type, row.document_name) == (doc.doctype, doc.name) for row in rows]
@@ -151,7 +179,7 @@ def _called(doc: Any, order: Order) -> dict[str, tuple[str, ...]]:
 
 def of_document(doc: Any, around: Around | None = None) -> dict[Order, Shipment]:
 	"""The shipment of every order of a storefront in this document, by order."""
-	if doc.docstatus == DRAFT or doc.is_return or not _moves_goods(doc):
+	if doc.docstatus == DRAFT or doc.is_return or not moves_goods(doc):
 		return {}
 	around = around or _around([doc])
 	parts = _parts(doc, around)
@@ -212,8 +240,10 @@ def _is_ours(doc: Any) -> bool:
 	return bool(doc.get("cb_channel") or any(row.get("cb_line_id") for row in doc.items))
 
 
-def _moves_goods(doc: Any) -> bool:
-	"""A Sales Invoice made from a Delivery Note tells nothing: what it bills was told by the Delivery Note."""
+def moves_goods(doc: Any) -> bool:
+	"""Whether goods leave, or come back, with this Delivery Note or Sales Invoice.
+
+	A Sales Invoice made from a Delivery Note tells nothing: what it bills was told by the Delivery Note."""
 	return doc.doctype == DELIVERY_NOTE or bool(doc.update_stock)
 
 
@@ -231,13 +261,13 @@ def _last_told(doc: Any, order: Order) -> tuple[str, str | None] | None:
 
 def _around(docs: Sequence[Any]) -> Around:
 	around = Around()
-	orders = tuple(
-		{row.get(ORDER_FIELD[doc.doctype]) for doc in docs for row in doc.items if row.cb_line_id}
-		- {None, ""}
-	)
-	for name, *values in frappe.db.sql(ORDERS, (orders,)) if orders else ():
-		around.orders[name] = Order(*values)
-	around.unsent = set(frappe.db.sql(UNSENT, (orders,))) if orders else set()
+	for orders, named, unsent in (
+		(_sales_orders(docs), ORDERS, UNSENT),
+		(_direct_orders(docs), DIRECT_ORDERS, DIRECT_UNSENT),
+	):
+		if orders:
+			around.orders |= {name: Order(*values) for name, *values in frappe.db.sql(named, (orders,))}
+			around.unsent |= set(frappe.db.sql(unsent, (orders,)))
 	bundles = tuple({row.serial_and_batch_bundle for doc in docs for _name, row in _moved(doc)} - {None, ""})
 	for parent, serial in frappe.db.sql(SERIALS, (bundles,)) if bundles else ():
 		around.serials.setdefault(parent, []).append(serial)
@@ -254,13 +284,37 @@ def _around(docs: Sequence[Any]) -> Around:
 	return around
 
 
+def _sales_orders(docs: Iterable[Any]) -> tuple[str, ...]:
+	field = {DELIVERY_NOTE: "against_sales_order", SALES_INVOICE: "sales_order"}
+	return _named(row.get(field[doc.doctype]) for doc in docs for row in doc.items if row.cb_line_id)
+
+
+def _direct_orders(docs: Iterable[Any]) -> tuple[str, ...]:
+	"""Invoices by which rows without a Sales Order were sold; some of them may stand for no order."""
+	return _named(_sold_by(doc, row) for doc in docs for row in doc.items if row.cb_line_id)
+
+
+def _sold_by(doc: Any, row: Any) -> str | None:
+	if doc.doctype == SALES_INVOICE:
+		return doc.name if direct_invoice.is_direct(doc) and not row.sales_order else None
+	return None if row.against_sales_order else row.against_sales_invoice
+
+
+def _named(names: Iterable[str | None]) -> tuple[str, ...]:
+	return tuple(sorted({name for name in names if name}))
+
+
+def _order_of(doc: Any, row: Any) -> str | None:
+	"""As `direct_invoice.order_of`, of documents whose orders are read already."""
+	return row.get("against_sales_order") or row.get("sales_order") or _sold_by(doc, row)
+
+
 def _parts(doc: Any, around: Around) -> dict[Order, list[Any]]:
 	"""Rows by the order they ship. Rows that are no position of the shop's (shipping, fees) are left out."""
-	field = ORDER_FIELD[doc.doctype]
 	header = Order(doc.cb_channel, doc.cb_external_id, doc.cb_external_number)
 	parts: dict[tuple[str, str], tuple[Order, list[Any]]] = {}
 	for row in doc.items:
-		order = around.orders.get(row.get(field), header)
+		order = around.orders.get(_order_of(doc, row), header)
 		if row.cb_line_id and order.channel and order.id:
 			named = order._replace(number=order.number or order.id)
 			parts.setdefault((order.channel, order.id), (named, []))[1].append(row)
@@ -291,8 +345,8 @@ def _shipment(
 
 
 def _is_complete(doc: Any, order: Order, rows: list[Any], around: Around) -> bool:
-	"""Whether nothing is left to be sent of the order. Where a row names no Sales Order, nobody knows."""
-	known = all(row.get(ORDER_FIELD[doc.doctype]) in around.orders for row in rows)
+	"""Whether nothing is left to be sent of the order. Where a row names no order, nobody knows."""
+	known = all(_order_of(doc, row) in around.orders for row in rows)
 	return doc.docstatus != CANCELLED and known and (order.channel, order.id) not in around.unsent
 
 

@@ -171,9 +171,12 @@ class FrappeJournal:
 		)
 		return rows[0] if rows and rows[0][1] else None
 
-	def wake(self, channel: str, topics: Sequence[str], external_id: str, now: datetime) -> int:
+	def wake(
+		self, channel: str, topics: Sequence[str], external_id: str, now: datetime, refused: bool = False
+	) -> int:
 		"""See `Journal.wake`. Looked for without locks, changed by primary key."""
-		waiting = "state IN ('Retrying', 'Failed') AND error_class = 'Retryable'"
+		classes = "'Retryable', 'Rejected'" if refused else "'Retryable'"
+		waiting = f"state IN ('Retrying', 'Failed') AND error_class IN ({classes})"
 		names = frappe.db.sql(
 			f"""SELECT name FROM `tabSync Log` WHERE external_id = %s AND channel = %s AND topic IN %s
 				AND {waiting} AND BINARY external_id = %s""",
@@ -317,9 +320,7 @@ NOBODY = ("no such name",)
 def _speaking_of(channel: str, traces: Traces) -> list[str]:
 	"""Names of the rows, in one order, for they are locked."""
 	if traces.everything:
-		condition = (
-			"direction = 'Inbound' OR reference_doctype IN ('Customer', 'Sales Order', 'Delivery Note')"
-		)
+		condition = "direction = 'Inbound' OR reference_doctype IN ('Customer', 'Sales Order', 'Sales Invoice', 'Delivery Note')"
 	else:
 		words = [f"payload LIKE %(word{number})s" for number in range(len(traces.words))]
 		nameless = (

@@ -194,9 +194,42 @@ class TestAccountingDocs(OrdersCase):
 		self.deliver("d-parcels", 1, 1)
 		self.assert_as_told("sent in two parcels", "d-parcels")
 
-	def one_phone_back(self, external_id: str) -> None:
+	def instead_of_sales_orders(self, update_stock: bool = False) -> None:
+		"""The channel makes Sales Invoices; goods that come back are received at once."""
+		doc = frappe.get_doc("Channel Settings", SHOP)
+		doc.update(
+			{
+				"invoice_when": "Instead of Sales Order",
+				"invoice_update_stock": int(update_stock),
+				"returns": "Submitted",
+			}
+		)
+		doc.save()
+		frappe.db.commit()
+
+	def test_the_invoice_instead_of_a_sales_order(self) -> None:
+		self.instead_of_sales_orders()
+		self.phones("d-direct", payments=[self.paid()])
+		self.assert_as_told("the invoice instead of a Sales Order", "d-direct")
+		[name] = self.fixture.names_of("d-direct")
+		self.fixture.deliver(name, {"l1": Decimal(2)})
+		self.work()
+		self.assert_as_told("the invoice instead of a Sales Order", "d-direct")
+
+	def test_goods_leave_with_the_invoice_and_one_comes_back(self) -> None:
+		self.instead_of_sales_orders(update_stock=True)
+		before = self.fixture.stock("CB-PHONE")
+		self.phones("d-stock", payments=[self.paid(gateway="cod", status="pending")])
+		sent = self.fixture.stock("CB-PHONE")
+		self.one_phone_back("d-stock", restock=True)
+		back = self.fixture.stock("CB-PHONE")
+		self.assert_as_told("goods leave with the invoice, and one comes back", "d-stock")
+		self.assertEqual([before[0] - sent[0], back[0] - sent[0]], [2, 1])
+		self.assertEqual(before[1] - sent[1], 2 * (back[1] - sent[1]), "it comes back at what it cost")
+
+	def one_phone_back(self, external_id: str, **values: Any) -> None:
 		taxes = [{"title": "VAT", "rate": "19", "amount": "19.00"}]
-		row = {"order_line_id": "l1", "quantity": 1, "amount": "100.00", "taxes": taxes}
+		row = {"order_line_id": "l1", "quantity": 1, "amount": "100.00", "taxes": taxes, **values}
 		self.refunded(external_id, "119.00", lines=[row])
 
 	def test_one_phone_given_back_after_the_invoice(self) -> None:

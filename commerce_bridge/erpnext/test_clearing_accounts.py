@@ -40,6 +40,12 @@ class TestClearingAccounts(PayoutCase):
 		self.assertEqual((rows[0]["balance"], rows[0]["kept"]), (123.0, 0.0))
 		self.assertNotIn("balance", rows[1])
 
+	def test_the_last_day_of_an_age_is_of_that_age(self) -> None:
+		for number, days in enumerate((0, 7, 8, 30, 31, 90, 91)):
+			self.pay(f"p{number}", 10**number, posting_date=DAY - timedelta(days=days))
+		[row] = self.report(channel=SHOP)
+		self.assertEqual([row[f"age_{number}"] for number in range(4)], [11.0, 1100.0, 110000.0, 1000000.0])
+
 	def test_what_is_paid_out_is_not_open_and_what_is_kept_back_is_shown(self) -> None:
 		self.pay("p1", 100)
 		doc = self.bring(
@@ -89,20 +95,34 @@ class TestClearingAccounts(PayoutCase):
 			"Payment Methods", run_report("Clearing Accounts", {"channel": SHOP, "on": str(DAY)})["message"]
 		)
 
+	def test_of_an_account_that_two_channels_share_each_reader_sees_his_channel(self) -> None:
+		self.pay("p1", 100)
+		theirs = "Other Clearing Shop"
+		self.map(theirs, account=self.clearing)
+		self.pay("p2", 7, cb_channel=theirs)
+		found, _balances = clearing_accounts.sums([theirs], DAY)
+		self.assertEqual([(one.channel, one.open) for one in found], [(theirs, 7)])
+		shown = clearing_accounts.documents([theirs], DAY, 100)
+		self.assertEqual([(row.channel, row.open) for row in shown], [(theirs, 7.0)])
+		frappe.set_user(self.reader_of(theirs))
+		for view in ("By Gateway", "Open Documents"):
+			with self.subTest(view):
+				self.assertEqual(
+					[(row["channel"], row["open"]) for row in self.report(view=view)], [(theirs, 7.0)]
+				)
+
+	def reader_of(self, channel: str) -> str:
+		user = make_user("clearing-one@example.com", USER_ROLE)
+		frappe.db.delete("User Permission", {"user": user})
+		permission = {"user": user, "allow": "Channel Settings", "for_value": channel}
+		frappe.get_doc({"doctype": "User Permission", **permission}).insert()
+		frappe.db.commit()
+		return user
+
 	def test_of_other_channels_nothing_is_shown(self) -> None:
 		self.pay("p1", 100)
 		other = self.fixture.make_channel("Other Clearing Shop")
-		user = make_user("clearing-one@example.com", USER_ROLE)
-		frappe.db.delete("User Permission", {"user": user})
-		permission = {
-			"doctype": "User Permission",
-			"user": user,
-			"allow": "Channel Settings",
-			"for_value": other.name,
-		}
-		frappe.get_doc(permission).insert()
-		frappe.db.commit()
-		frappe.set_user(user)
+		frappe.set_user(self.reader_of(other.name))
 		self.assertEqual(self.report(), [])
 		with self.assertRaises(frappe.PermissionError):
 			self.report(channel=SHOP)

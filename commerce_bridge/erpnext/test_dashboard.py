@@ -61,8 +61,20 @@ class ChartCase(RolledBackTestCase):
 		"""A Sales Order whose events came this long before it; a negative one came after it."""
 		name = frappe.generate_hash(length=10)
 		frappe.db.sql("INSERT INTO `tabSales Order` (name, creation) VALUES (%s, %s)", (name, came))
+		return self.referred("Sales Order", name, came, seconds)
+
+	def invoice(self, came: datetime, seconds: list[float], instead: int) -> str:
+		"""A Sales Invoice in the same way; it stands for an order or is of one."""
+		name = frappe.generate_hash(length=10)
+		frappe.db.sql(
+			"INSERT INTO `tabSales Invoice` (name, creation, cb_instead_of_order) VALUES (%s, %s, %s)",
+			(name, came, instead),
+		)
+		return self.referred("Sales Invoice", name, came, seconds)
+
+	def referred(self, doctype: str, name: str, came: datetime, seconds: list[float]) -> str:
 		for before in seconds:
-			reference = {"reference_doctype": "Sales Order", "reference_name": name}
+			reference = {"reference_doctype": doctype, "reference_name": name}
 			self.entry(at=came - timedelta(seconds=before), **reference)
 		return name
 
@@ -126,6 +138,14 @@ class TestTimeToDocument(ChartCase):
 		self.order(now_datetime() - timedelta(seconds=60), [20, 5, -30])
 		median, _slow = (line["values"] for line in dashboard.time_to_document()["datasets"])
 		self.assertEqual(median, [20.0])
+
+	def test_an_invoice_instead_of_an_order_counts_as_one_and_no_other_does(self) -> None:
+		now = now_datetime() - timedelta(seconds=1)
+		self.order(now, [2])
+		self.invoice(now, [8, 4], instead=1)
+		self.invoice(now, [500], instead=0)
+		median, slow = (line["values"] for line in dashboard.time_to_document()["datasets"])
+		self.assertEqual((median, slow), ([5.0], [7.7]))
 
 	def test_an_order_that_was_there_before_its_events_took_no_time(self) -> None:
 		self.order(now_datetime() - timedelta(seconds=60), [-30])

@@ -104,6 +104,56 @@ class TestStates(ReconciliationCase):
 		self.assertEqual((row["state"], row["difference"]), ("Differs", None))
 
 
+class TestInvoicesInsteadOfOrders(ReconciliationCase):
+	def setUp(self) -> None:
+		super().setUp()
+		self.fixture.make_channel(SHOP, invoice_when="Instead of Sales Order")
+
+	def invoice(self, external_id: str) -> Any:
+		frappe.db.rollback()
+		name = frappe.db.get_value("Sales Invoice", {"cb_external_id": external_id, "cb_instead_of_order": 1})
+		return frappe.get_doc("Sales Invoice", name)
+
+	def test_what_is_booked_is_equal_and_opens_as_an_invoice(self) -> None:
+		self.send("order.upserted", self.simple("E1"))
+		[row] = self.report()["result"]
+		self.assertEqual((row["state"], row["erpnext_total"], row["number"]), ("Equal", 22.0, "#E1"))
+		self.assertEqual((row["document"], row["doctype"]), (self.invoice("E1").name, "Sales Invoice"))
+
+	def test_cancelled_or_changed_in_erpnext(self) -> None:
+		for external_id in ("C1", "C2"):
+			self.send("order.upserted", self.simple(external_id))
+		self.invoice("C1").cancel()
+		frappe.db.commit()
+		frappe.db.set_value("Sales Invoice", self.invoice("C2").name, "grand_total", 20)
+		frappe.db.commit()
+		found = self.rows()
+		self.assertEqual(found["#C1"], ("Not in ERPNext", 22.0, 0.0, None))
+		self.assertEqual(found["#C2"], ("Differs", 22.0, 20.0, None))
+
+	def test_cancelled_in_the_shop_it_is_credited_and_equal(self) -> None:
+		self.send("order.upserted", self.simple("B1"))
+		log = self.send("order.cancelled", {"id": "B1", "updated_at": "2026-11-20T11:00:00Z"})
+		self.assertEqual((log.state, self.invoice("B1").docstatus), ("Succeeded", 1), log.message)
+		self.assertEqual(self.rows(), {"#B1": ("Equal", 0.0, 0.0, None)})
+
+	def test_an_edit_that_cannot_follow_shows_both_totals(self) -> None:
+		self.send("order.upserted", self.simple("D1"))
+		self.send("order.upserted", self.simple("D1", quantity=3))
+		[row] = self.report()["result"]
+		self.assertEqual((row["state"], row["shop_total"], row["erpnext_total"]), ("Failed", 33.0, 22.0))
+		self.assertEqual(row["doctype"], "Sales Invoice")
+
+
+class TestCancelledAfterItWasBilled(ReconciliationCase):
+	def test_what_is_closed_and_credited_is_equal(self) -> None:
+		self.send("order.upserted", self.simple("K1"))
+		self.fixture.stands("billed", self.sales_order("K1").name)
+		log = self.send("order.cancelled", {"id": "K1", "updated_at": "2026-11-20T11:00:00Z"})
+		self.assertEqual((log.state, self.sales_order("K1").status), ("Succeeded", "Closed"), log.message)
+		self.assertEqual(self.rows(), {"#K1": ("Equal", 0.0, 0.0, None)})
+
+
 class TestSums(ReconciliationCase):
 	def test_by_day_and_channel(self) -> None:
 		self.send("order.upserted", self.simple("S1"))

@@ -17,7 +17,7 @@ from erpnext.stock.doctype.delivery_note.delivery_note import make_sales_return
 from commerce_bridge.bridge import worker
 from commerce_bridge.bridge.channel import RefundPolicy
 from commerce_bridge.bridge.protocols import NewEntry
-from commerce_bridge.erpnext import sales_order, site
+from commerce_bridge.erpnext import order_values, site
 from commerce_bridge.tests.base import SiteTestCase
 from commerce_bridge.tests.factory import USER, SiteFixture
 
@@ -106,8 +106,8 @@ class TestOrders(OrdersCase):
 		order.db_set({"cb_carrier": "DHL", "cb_tracking_number": "T-24"})
 		copy = frappe.copy_doc(frappe.get_doc("Sales Order", order.name)).insert()
 		self.addCleanup(frappe.db.rollback)
-		kept = {field for field in sales_order.OF_THE_ORDER if copy.get(field)}
-		kept |= {field for row in copy.items for field in sales_order.OF_THE_LINE if row.get(field)}
+		kept = {field for field in order_values.OF_THE_ORDER if copy.get(field)}
+		kept |= {field for row in copy.items for field in order_values.OF_THE_LINE if row.get(field)}
 		self.assertEqual(kept, set())
 		self.assertEqual(copy.items[0].item_code, order.items[0].item_code)
 

@@ -19,10 +19,11 @@ from commerce_bridge.bridge.model import BalanceRow
 from commerce_bridge.bridge.model import Payout as Told
 from commerce_bridge.bridge.plan import Record
 from commerce_bridge.bridge.protocols import PayoutPage
-from commerce_bridge.erpnext import channel_record, payment_entry, payout, site
+from commerce_bridge.erpnext import channel_record, payment_entry, payout, payout_matching, site
 from commerce_bridge.erpnext.payout import Saved
 from commerce_bridge.permissions import MANAGER
 from commerce_bridge.permissions import USER as USER_ROLE
+from commerce_bridge.tests import processes
 from commerce_bridge.tests.base import SiteTestCase
 from commerce_bridge.tests.factory import SiteFixture
 from commerce_bridge.tests.test_permissions import make_user
@@ -30,6 +31,24 @@ from commerce_bridge.tests.test_permissions import make_user
 SHOP, GATEWAY = "Payout Shop", "razorpay"
 DAY = date(2026, 11, 20)
 HEADER = "payout_id,paid_on,bank_reference,payout_net,id,kind,currency,gross,fee,fee_tax,net,reference,order_number"
+
+
+#: Another person takes a payment for a payout, a second at most being waited for.
+TAKE = """
+frappe.db.sql("SET innodb_lock_wait_timeout = 1")
+frappe.db.sql("SELECT COUNT(*) FROM `tabPayout Row`")
+say("looked")
+doc = frappe.get_doc("Payout", "{payout}")
+doc.rows[0].update({{"matched_doctype": "Payment Entry", "matched_document": "{payment}"}})
+try:
+	doc.save()
+	frappe.db.commit()
+	print("taken", flush=True)
+except frappe.QueryTimeoutError:
+	print("waited", flush=True)
+except frappe.ValidationError:
+	print("refused", flush=True)
+"""
 
 
 class PayoutCase(SiteTestCase):
@@ -418,6 +437,37 @@ class TestRefused(PayoutCase):
 		with self.assertRaisesRegex(frappe.ValidationError, "is matched in payout"):
 			other.save()
 
+	def test_of_two_at_the_same_time_one_takes_the_payment(self) -> None:
+		"""The second one's transaction began before the first one's ended: it does not see what that wrote."""
+		payment = self.pay("p1", 10)
+		other = self.bring(self.row("b1", "payment", "10.00", reference="?"), payout_id="setl_2")
+		[process] = processes.start(TAKE.format(payout=other.name, payment=payment))
+		self.addCleanup(processes.kill, process)
+		processes.go_on([process])
+		processes.wait_for(process, "looked")
+		first = self.bring(self.row("b1", "payment", "10.00", reference="p1"))
+		self.assertEqual(self.states(first), [("Matched", payment)])
+		processes.go_on([process])
+		processes.wait_for(process, "refused")
+		frappe.db.rollback()
+		self.assertEqual(
+			frappe.get_all("Payout Row", {"matched_document": payment}, pluck="parent"), [first.name]
+		)
+
+	def test_while_one_takes_a_payment_the_other_waits(self) -> None:
+		payment = self.pay("p1", 10)
+		other = self.bring(self.row("b1", "payment", "10.00", reference="?"), payout_id="setl_2")
+		first = self.bring(self.row("b1", "payment", "10.00", reference="!"))
+		payout_matching.judge(first)
+		first.rows[0].update({"matched_doctype": "Payment Entry", "matched_document": payment})
+		payout_matching.judge(first)  # it is free; nothing is written yet
+		[process] = processes.start(TAKE.format(payout=other.name, payment=payment))
+		self.addCleanup(processes.kill, process)
+		processes.go_on([process])
+		processes.wait_for(process, "looked")
+		processes.go_on([process])
+		processes.wait_for(process, "waited")
+
 	def test_accounts_that_cannot_work_are_named(self) -> None:
 		self.pay("pay_1", 100)
 		doc = self.bring(self.row("b1", "payment", "100.00", "2.00", reference="pay_1"))
@@ -660,6 +710,7 @@ class FakeConnector:
 
 	def payouts(self, cursor: str | None) -> PayoutPage | None:
 		self.asked.append(cursor)
+		assert len(self.asked) < 10, "it goes on for ever"
 		page = self.pages[cursor]
 		if isinstance(page, Exception):
 			raise page
@@ -699,6 +750,12 @@ class TestFetched(PayoutCase):
 		self.assertEqual(
 			frappe.db.get_value("Payout", "razorpay po_1", "owner"), self.channel.integration_user
 		)
+
+	def test_a_page_that_leads_nowhere_is_the_last_one(self) -> None:
+		pages = {None: PayoutPage((self.told("po_1"),), "c1", True), "c1": PayoutPage((), "c1", True)}
+		connector = FakeConnector(pages)
+		self.assertEqual(self.fetch(connector).made, ["razorpay po_1"])
+		self.assertEqual(connector.asked, [None, "c1"])
 
 	def test_what_was_read_before_an_error_is_kept(self) -> None:
 		pages = {None: PayoutPage((self.told("po_1"),), "c1", True), "c1": Rejected("broken")}

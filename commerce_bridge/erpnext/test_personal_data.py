@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import frappe
+from erpnext.accounts.doctype.sales_invoice.sales_invoice import make_delivery_note, make_sales_return
 from erpnext.selling.doctype.sales_order.sales_order import create_pick_list, make_sales_invoice
 from frappe.utils.global_search import sync_global_search
 
@@ -366,6 +367,133 @@ class TestRedaction(PrivacyCase):
 		for someone in people:
 			self.nothing_left(someone)
 		self.assertIn("tabContact Email", tables_with(elsewhere.email))
+
+
+class DirectPrivacyCase(PrivacyCase):
+	"""Orders are Sales Invoices, which the law makes a merchant keep."""
+
+	def setUp(self) -> None:
+		super().setUp()
+		self.make_direct()
+
+	def make_direct(self, channel: str = SHOP, **values: Any) -> None:
+		mapped = {"path": "gift_message", "target_doctype": "Sales Order", "fieldname": "terms"}
+		direct = {"invoice_when": "Instead of Sales Order", **values}
+		self.fixture.make_channel(channel, field_map=[mapped], **direct)
+
+	def sold(self, someone: Someone, **values: Any) -> str:
+		name = self.buys(someone, **values)
+		self.assertTrue(frappe.db.get_value("Sales Invoice", name, "cb_instead_of_order"))
+		return name
+
+	def delivered(self, invoice: str) -> str:
+		note = make_delivery_note(invoice)
+		note.insert().submit()
+		frappe.db.commit()
+		return note.name
+
+
+class TestInvoicesInsteadOfOrders(DirectPrivacyCase):
+	def test_the_invoice_stays_and_all_else_of_the_order_goes(self) -> None:
+		someone = Someone()
+		order = self.sold(someone)
+		note = self.delivered(order)
+		returned = frappe.get_doc(
+			{
+				"doctype": "Return Authorisation",
+				"channel": SHOP,
+				"company": self.fixture.company,
+				"customer": frappe.db.get_value("Sales Invoice", order, "customer"),
+				"sales_invoice": order,
+				"note": f"{someone.last_name} does not like it",
+				"lines": [
+					{
+						"item_code": "CB-PHONE",
+						"quantity": 1,
+						"order_line_id": "l1",
+						"reason": someone.last_name,
+					}
+				],
+			}
+		).insert()
+		frappe.get_doc("Sales Invoice", order).add_comment(
+			"Comment", f"Call {someone.phone}, {someone.email}"
+		)
+		frappe.db.commit()
+		entry = self.erased(someone)
+		self.assertIn("Erased: 1 customers, 1 orders", entry.message)
+		self.nothing_left(someone)
+		doc = frappe.get_doc("Sales Invoice", order)
+		self.assertIn(someone.last_name, doc.customer_name)
+		self.assertEqual((doc.docstatus, doc.contact_email, doc.title), (1, someone.email, "Redacted"))
+		self.assertEqual(frappe.db.get_value("Delivery Note", note, "customer_name"), "Redacted")
+		self.assertFalse(frappe.db.get_value("Return Authorisation", returned.name, "note"))
+
+	def test_a_draft_is_in_no_book(self) -> None:
+		self.make_direct(invoice_docstatus="Draft")
+		someone = Someone()
+		order = self.sold(someone)
+		self.erased(someone)
+		doc = frappe.get_doc("Sales Invoice", order)
+		self.assertEqual((doc.docstatus, doc.customer_name, doc.title), (0, "Redacted", "Redacted"))
+		self.assertEqual((doc.contact_email, doc.address_display, doc.terms), (None, None, None))
+		for word in someone.words:
+			self.assertEqual(tables_with(word), set())
+
+	def test_asked_again_nobody_is_found(self) -> None:
+		someone = Someone()
+		self.sold(someone)
+		self.erased(someone)
+		before = frappe.db.count("Customer")
+		self.assertIn("0 customers", self.erased(someone).message)
+		self.assertEqual(frappe.db.count("Customer"), before)
+
+	def test_a_neighbour_stays(self) -> None:
+		someone, neighbour = Someone(), Someone()
+		self.sold(someone)
+		order = self.sold(neighbour)
+		self.erased(someone)
+		self.assertIn(neighbour.last_name, frappe.db.get_value("Sales Invoice", order, "title"))
+		for word in neighbour.words:
+			self.assertIn("tabSync Log", tables_with(word))
+
+	def test_everything_of_a_shop_in_steps(self) -> None:
+		"""Also of a customer who stays, being another shop's too: it is not met again and again."""
+		self.make_direct(OTHER)
+		buyers = [Someone() for _ in range(3)]
+		for someone in buyers:
+			self.sold(someone, channel=OTHER)
+		self.sold(buyers[0])
+		with patch.object(redaction, "STEP", 2):
+			entry = self.asked(Redaction(everything=True), OTHER, "shop/redact")
+		self.assertEqual(entry.state, "Succeeded", entry.message)
+		self.assertGreater(frappe.db.count("Sync Log", {"topic": "shop/redact"}), 1)
+		self.assertEqual(redaction._customers_left(self.world.state.channel(OTHER)), [])
+		for someone in buyers[1:]:
+			self.nothing_left(someone)
+		self.assertIn("tabContact Email", tables_with(buyers[0].email))
+
+	def test_what_is_known_names_the_invoice_and_what_was_made_of_it(self) -> None:
+		someone = Someone()
+		order = self.sold(someone)
+		note = self.delivered(order)
+		credit = make_sales_return(order)
+		credit.insert().submit()
+		frappe.db.commit()
+		request = someone.data_request()
+		known = json.loads(self.world.erp.personal_data(self.world.state.channel(SHOP), request))
+		self.assertEqual({row["name"] for row in known["invoices"]}, {order, credit.name})
+		self.assertEqual([row["name"] for row in known["deliveries"]], [note])
+		self.assertEqual(known["orders"], [])
+		self.assertEqual(len(known["customers"]), 1)
+		self.assertTrue(known["entries"])
+
+	def test_found_by_e_mail_where_no_order_is_named(self) -> None:
+		someone = Someone()
+		order = self.sold(someone)
+		someone.orders.clear()
+		self.erased(someone)
+		self.assertEqual(frappe.db.get_value("Sales Invoice", order, "title"), "Redacted")
 
 
 class TestDataRequest(PrivacyCase):

@@ -13,6 +13,7 @@ from erpnext.selling.doctype.sales_order.sales_order import make_sales_invoice
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
+from commerce_bridge.bridge.channel import InvoicePolicy
 from commerce_bridge.bridge.model import Customer, Order
 from commerce_bridge.bridge.orders import apply_order
 from commerce_bridge.bridge.plan import Record
@@ -89,7 +90,7 @@ class PropertyCase(SiteTestCase):
 
 	@contextmanager
 	def booked(self, order: Order) -> Iterator[Any]:
-		"""The Sales Order of an order, as the database has it; afterwards nothing of it is left."""
+		"""The document of an order, as the database has it; afterwards nothing of it is left."""
 		order = order.model_copy(update={"customer": self.buyer})
 		entry = Entry("log", SHOP, "Inbound", "order.upserted", "{}", order.id, 1, "lease", MOMENT)
 		frappe.db.rollback()
@@ -97,7 +98,7 @@ class PropertyCase(SiteTestCase):
 			with self.fixture.erp.act_as(self.channel):
 				outcome = apply_order(self.fixture.erp, self.channel, order, entry)
 			self.assertEqual(outcome.state, "Succeeded", outcome.message)
-			yield frappe.get_doc("Sales Order", outcome.reference_name)
+			yield frappe.get_doc(outcome.reference_doctype, outcome.reference_name)
 		finally:
 			frappe.db.rollback()
 
@@ -188,6 +189,31 @@ class TestOrdersToTheCent(PropertyCase):
 			for title, total in taxes_of(invoice, self.freight).items():
 				found[title] += total
 		return {title: total for title, total in found.items() if total}
+
+
+class TestInvoicesToTheCent(PropertyCase):
+	"""Instead of Sales Orders: each is the order, and is in the ledger as such."""
+
+	def setUp(self) -> None:
+		super().setUp()
+		any_currency = "allow_multi_currency_invoices_against_single_party_account"
+		site_settings.change(self, "Accounts Settings", **{any_currency: 1})
+		instead = InvoicePolicy(when="Instead of Sales Order")
+		self.channel = self.channel.model_copy(update={"invoices": instead})
+
+	@examples(100)
+	@given(order=orders(currencies=COARSE))
+	def test_a_sales_invoice_is_the_order(self, order: Order) -> None:
+		with self.booked(order) as doc:
+			self.assertEqual((doc.doctype, doc.cb_instead_of_order), ("Sales Invoice", 1))
+			self.assert_is(doc, order)
+			ledger = frappe.get_all(
+				"GL Entry",
+				{"voucher_no": doc.name, "account": doc.debit_to},
+				["sum(debit_in_transaction_currency - credit_in_transaction_currency) as owed"],
+			)
+			self.assertEqual(amount(ledger[0].owed), order.total)
+			self.assertEqual(amount(doc.payment_schedule[0].payment_amount), order.total)
 
 
 class TestThreeDecimals(PropertyCase):

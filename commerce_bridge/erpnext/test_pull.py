@@ -12,6 +12,7 @@ from unittest.mock import patch
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import frappe
+from erpnext.accounts.doctype.sales_invoice.sales_invoice import make_delivery_note
 from werkzeug.test import TestResponse
 
 from commerce_bridge.bridge.channel import ChannelStatus
@@ -464,6 +465,52 @@ class TestOrdersAndShipments(OrdersCase):
 		[cancelled] = self.read("shipments", updated_since=since)
 		self.assertTrue(cancelled["cancelled"])
 		self.assertNotEqual(cancelled["id"], shipment["id"])
+
+	def test_the_way_of_an_order_that_is_an_invoice(self) -> None:
+		self.fixture.make_channel(ORDERS_SHOP, invoice_when="Instead of Sales Order")
+		since = utc_now().isoformat()
+		name = self.send("order.upserted", self.simple("p-4")).reference_name
+		[row] = self.read("orders", updated_since=since)
+		self.assertEqual(
+			(row["key"], row["order_id"], row["document"], row["delivered"], row["billed"]),
+			(name, "p-4", name, "0", "100"),
+		)
+		note = make_delivery_note(name)
+		note.items[0].qty = 1
+		note.insert().submit()
+		frappe.db.commit()
+		[later] = self.read("orders", updated_since=since)
+		self.assertEqual((later["key"], later["delivered"]), (name, "50"))
+		self.assertNotEqual(later["id"], row["id"])
+		[shipment] = self.read("shipments", updated_since=since)
+		self.assertEqual((shipment["order_id"], shipment["document"]), ("p-4", note.name))
+
+	def test_orders_of_both_kinds_are_one_feed(self) -> None:
+		"""The policy was changed: page after page, the youngest first, and nothing of an invoice of a Sales Order."""
+		since = utc_now().isoformat()
+		first = self.send("order.upserted", self.simple("p-6")).reference_name
+		self.fixture.stands("billed", first)
+		self.fixture.make_channel(ORDERS_SHOP, invoice_when="Instead of Sales Order")
+		second = self.send("order.upserted", self.simple("p-7")).reference_name
+		self.assertEqual(
+			[row["key"] for row in self.read("orders", updated_since=since, limit="5")], [second, first]
+		)
+		self.assertEqual(
+			[row["key"] for row in self.read("orders", updated_since=since, limit="1")], [second]
+		)
+
+	def test_an_amended_invoice_is_told_as_its_amendment(self) -> None:
+		self.fixture.make_channel(ORDERS_SHOP, invoice_when="Instead of Sales Order")
+		since = utc_now().isoformat()
+		invoice = frappe.get_doc(
+			"Sales Invoice", self.send("order.upserted", self.simple("p-8")).reference_name
+		)
+		invoice.cancel()
+		amended = frappe.copy_doc(invoice, ignore_no_copy=True)
+		amended.update({"amended_from": invoice.name, "docstatus": 0}).insert()
+		frappe.db.commit()
+		[row] = self.read("orders", updated_since=since)
+		self.assertEqual(row["document"], amended.name)
 
 	def test_the_shipment_is_the_one_that_is_pushed(self) -> None:
 		since = utc_now().isoformat()

@@ -1,7 +1,7 @@
-"""DocType Unbooked Sale: what the storefronts sold in orders that no Sales Order says yet.
+"""DocType Unbooked Sale: what the storefronts sold in orders that no document says yet.
 
 A row is the whole quantity of an item at a warehouse that the newest event of an order asks for; what the
-order's Sales Order says already is taken off when levels are computed, so that no booking, edit or cancellation
+order's Sales Order, or the invoice instead of it, says already is taken off when levels are computed, so that no booking, edit or cancellation
 has to be followed here. This file is the one writer of the rows, under a named lock.
 """
 
@@ -32,15 +32,24 @@ COMPONENTS = """SELECT bundle.new_item_code, component.item_code, component.qty
 	FROM `tabProduct Bundle` bundle JOIN `tabProduct Bundle Item` component ON component.parent = bundle.name
 	WHERE bundle.new_item_code IN %s AND bundle.disabled = 0"""
 #: For `bin.py`: what is to be taken off, by item and warehouse. One Sales Order says an item once in its rows and
-#: once more in the parts of its bundles.
+#: once more in the parts of its bundles; of a direct invoice the parts are those of the bundle as it is now.
 OPEN = """SELECT sale.item_code, sale.warehouse, -GREATEST(SUM(sale.stock_qty)
-		- COALESCE((SELECT SUM(line.stock_qty) FROM `tabSales Order Item` line
-			WHERE line.parent = MAX(record.document_name) AND line.docstatus < 2
-				AND line.item_code = sale.item_code AND line.warehouse = sale.warehouse), 0)
-		- COALESCE((SELECT SUM(part.qty) FROM `tabPacked Item` part
-			WHERE part.parent = MAX(record.document_name) AND part.parenttype = 'Sales Order'
-				AND part.docstatus < 2
-				AND part.item_code = sale.item_code AND part.warehouse = sale.warehouse), 0), 0) AS quantity
+		- IF(MAX(record.document_type) = 'Sales Invoice',
+			COALESCE((SELECT SUM(line.stock_qty) FROM `tabSales Invoice Item` line
+				WHERE line.parent = MAX(record.document_name) AND line.docstatus < 2
+					AND line.item_code = sale.item_code AND line.warehouse = sale.warehouse), 0)
+			+ COALESCE((SELECT SUM(line.stock_qty * part.qty) FROM `tabSales Invoice Item` line
+				JOIN `tabProduct Bundle` bundle ON bundle.new_item_code = line.item_code AND bundle.disabled = 0
+				JOIN `tabProduct Bundle Item` part ON part.parent = bundle.name AND part.item_code = sale.item_code
+				WHERE line.parent = MAX(record.document_name) AND line.docstatus < 2
+					AND line.warehouse = sale.warehouse), 0),
+			COALESCE((SELECT SUM(line.stock_qty) FROM `tabSales Order Item` line
+				WHERE line.parent = MAX(record.document_name) AND line.docstatus < 2
+					AND line.item_code = sale.item_code AND line.warehouse = sale.warehouse), 0)
+			+ COALESCE((SELECT SUM(part.qty) FROM `tabPacked Item` part
+				WHERE part.parent = MAX(record.document_name) AND part.parenttype = 'Sales Order'
+					AND part.docstatus < 2
+					AND part.item_code = sale.item_code AND part.warehouse = sale.warehouse), 0)), 0) AS quantity
 	FROM `tabUnbooked Sale` sale
 	JOIN `tabSync Log` log ON log.name = sale.log AND log.state NOT IN ('Succeeded', 'Skipped')
 	LEFT JOIN `tabChannel Record` record ON record.name = sale.record

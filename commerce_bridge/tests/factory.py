@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
 
 import frappe
+from erpnext.accounts.doctype.sales_invoice.sales_invoice import make_delivery_note as deliver_invoice
 from erpnext.selling.doctype.sales_order.sales_order import make_delivery_note, make_sales_invoice
 
 from commerce_bridge.bridge.channel import (
@@ -24,7 +25,7 @@ from commerce_bridge.bridge.clock import utc_now
 from commerce_bridge.bridge.errors import Rejected
 from commerce_bridge.bridge.model import Parcel
 from commerce_bridge.bridge.webhooks import FOLLOW
-from commerce_bridge.erpnext import channel_listing, channel_settings, operations, preflight
+from commerce_bridge.erpnext import channel_listing, channel_settings, direct_invoice, operations, preflight
 from commerce_bridge.erpnext.erp import FrappeChannelState, FrappeErp
 from commerce_bridge.erpnext.sync_log import FrappeJournal
 from commerce_bridge.erpnext.time import to_site
@@ -86,6 +87,7 @@ POLICIES: dict[str, Any] = {
 	"field_map": [],
 	"invoice_when": "Never",
 	"invoice_docstatus": "Submitted",
+	"invoice_update_stock": 0,
 	"invoice_dated": "Payment or Delivery",
 	"invoice_series": "",
 	"payment_map": [],
@@ -118,6 +120,7 @@ class SiteFixture:
 			frappe.db.delete(doctype)
 		frappe.db.delete("Channel Listing")
 		self._forget_parties()
+		self._forget_undelivered()
 		self.set_alerts()
 		for name in frappe.get_all("Channel Settings", {"state": ("!=", "Paused")}, pluck="name"):
 			frappe.db.set_value("Channel Settings", name, "state", "Paused")  # those of other tests
@@ -236,19 +239,37 @@ class SiteFixture:
 		if difference:
 			self.move_stock(item_code, difference)
 
-	def move_stock(self, item_code: str, quantity: float) -> str:
-		"""A Material Receipt, or for a negative quantity an Issue."""
+	def move_stock(self, item_code: str, quantity: float, on: date | None = None) -> str:
+		"""A Material Receipt, or for a negative quantity an Issue; now, or as a day begins."""
 		side = "t_warehouse" if quantity > 0 else "s_warehouse"
 		row = {"item_code": item_code, "qty": abs(quantity), side: self.warehouse, "basic_rate": 1}
 		kind = "Material Receipt" if quantity > 0 else "Material Issue"
 		entry = {"doctype": "Stock Entry", "stock_entry_type": kind, "company": self.company, "items": [row]}
 		doc = frappe.get_doc(entry)
+		if on:
+			doc.update({"set_posting_time": 1, "posting_date": on, "posting_time": "00:00:00"})
 		doc.insert(ignore_permissions=True).submit()
 		frappe.db.commit()
 		return doc.name
 
+	def delivery_of(self, order: str) -> Any:
+		"""A Delivery Note, not saved, of all that is left of an order."""
+		direct = direct_invoice.doctype_of(order) == direct_invoice.DOCTYPE
+		return deliver_invoice(order) if direct else make_delivery_note(order)
+
+	def document_of(self, order: str) -> Any:
+		"""The Sales Order of this name, or the Sales Invoice that stands for one."""
+		return frappe.get_doc(direct_invoice.doctype_of(order), order)
+
+	def names_of(self, external_id: str, **filters: Any) -> list[str]:
+		"""Documents that stand for an order of a shop, oldest first."""
+		filters["cb_external_id"] = external_id
+		found = frappe.get_all("Sales Order", filters, ["name", "creation"])
+		found += frappe.get_all("Sales Invoice", {**filters, direct_invoice.FLAG: 1}, ["name", "creation"])
+		return [row.name for row in sorted(found, key=lambda row: (row.creation, row.name))]
+
 	def make_delivery(self, sales_order: str, carrier: str, tracking_number: str) -> str:
-		note = make_delivery_note(sales_order)
+		note = self.delivery_of(sales_order)
 		note.update({"cb_carrier": carrier, "cb_tracking_number": tracking_number})
 		note.insert(ignore_permissions=True).submit()
 		frappe.db.commit()
@@ -265,7 +286,7 @@ class SiteFixture:
 		frappe.db.commit()
 
 	def draft_delivery(self, sales_order: str) -> str:
-		note = make_delivery_note(sales_order)
+		note = self.delivery_of(sales_order)
 		note.insert(ignore_permissions=True)
 		frappe.db.commit()
 		return note.name
@@ -282,7 +303,7 @@ class SiteFixture:
 		frappe.db.rollback()
 		names = frappe.get_all(
 			"Delivery Note Item",
-			{"against_sales_order": sales_order},
+			or_filters={"against_sales_order": sales_order, "against_sales_invoice": sales_order},
 			pluck="parent",
 			distinct=True,
 			order_by="parent",
@@ -291,12 +312,12 @@ class SiteFixture:
 
 	def row_names(self, sales_order: str) -> dict[str, str]:
 		frappe.db.rollback()
-		rows = frappe.get_doc("Sales Order", sales_order).items
+		rows = self.document_of(sales_order).items
 		return {row.cb_line_id: row.item_name for row in rows if row.cb_line_id}
 
 	def row_warehouses(self, sales_order: str) -> dict[str, str]:
 		frappe.db.rollback()
-		rows = frappe.get_doc("Sales Order", sales_order).items
+		rows = self.document_of(sales_order).items
 		return {row.cb_line_id: row.warehouse for row in rows if row.cb_line_id}
 
 	def cancel_delivery(self, delivery_note: str) -> None:
@@ -324,25 +345,23 @@ class SiteFixture:
 
 	def count_sales_orders(self, external_id: str) -> int:
 		frappe.db.rollback()
-		return frappe.db.count("Sales Order", {"cb_external_id": external_id, "docstatus": ("<", 2)})
+		return len(self.names_of(external_id, docstatus=("<", 2)))
 
 	standing = ("partly delivered", "delivered", "billed", "draft delivery", "draft invoice")
 
 	def live_orders(self, external_id: str) -> list[dict[str, Any]]:
-		"""Sales Orders of an order that are not cancelled, with what tests compare."""
+		"""Documents of an order that are not cancelled, with what tests compare."""
 		frappe.db.rollback()
-		names = frappe.get_all(
-			"Sales Order", {"cb_external_id": external_id, "docstatus": ("<", 2)}, pluck="name"
-		)
-		return [_as_compared(frappe.get_doc("Sales Order", name)) for name in names]
+		names = self.names_of(external_id, docstatus=("<", 2))
+		return [_as_compared(self.document_of(name)) for name in names]
 
 	def documents(self, external_id: str) -> int:
 		frappe.db.rollback()
-		return frappe.db.count("Sales Order", {"cb_external_id": external_id})
+		return len(self.names_of(external_id))
 
 	def stands(self, what: str, sales_order: str) -> str:
 		"""Puts a document on a Sales Order, see `CellFixture.stands`."""
-		make = make_sales_invoice if what in ("billed", "draft invoice") else make_delivery_note
+		make = make_sales_invoice if what in ("billed", "draft invoice") else self.delivery_of
 		doc = make(sales_order)
 		if what == "partly delivered":
 			doc.items = doc.items[:1]
@@ -354,7 +373,7 @@ class SiteFixture:
 		return doc.name
 
 	def cancel_by_hand(self, sales_order: str) -> None:
-		frappe.get_doc("Sales Order", sales_order).cancel()
+		self.document_of(sales_order).cancel()
 		frappe.db.commit()
 
 	def skip(self, entry: str) -> None:
@@ -404,11 +423,17 @@ class SiteFixture:
 		for name in frappe.get_all("Stock Reservation Entry", filters, pluck="name"):
 			frappe.get_doc("Stock Reservation Entry", name).cancel()
 
+	def _forget_undelivered(self) -> None:
+		"""Invoices of earlier runs that stood for orders stand for none any more, and promise nobody goods."""
+		frappe.db.sql("UPDATE `tabSales Invoice Item` SET cb_undelivered = 0 WHERE cb_undelivered = 1")
+		frappe.db.sql("UPDATE `tabSales Invoice` SET cb_instead_of_order = 0 WHERE cb_instead_of_order = 1")
+
 	def _forget_parties(self) -> None:
 		"""Orders and contacts of earlier runs stay, but nobody finds them by what these tests look for."""
 		frappe.db.sql(
 			"UPDATE `tabSales Order` SET cb_external_id = NULL WHERE cb_external_id IS NOT NULL AND cb_channel != ''"
 		)
+		frappe.db.sql("UPDATE `tabSales Invoice` SET cb_external_id = NULL WHERE cb_instead_of_order = 1")
 		for domain in ("%.example", "%@example.com"):
 			frappe.db.delete("Contact Email", {"email_id": ("like", domain)})
 		frappe.db.delete("Contact Phone", {"phone": ("like", "+49%")})
@@ -444,7 +469,8 @@ class SiteFixture:
 				"send_welcome_email": 0,
 			}
 			frappe.get_doc(user).insert(ignore_permissions=True)
-		frappe.get_doc("User", USER).add_roles(INTEGRATION)
+		if not frappe.db.exists("Has Role", {"parenttype": "User", "parent": USER, "role": INTEGRATION}):
+			frappe.get_doc("User", USER).add_roles(INTEGRATION)  # saves the user, and forgets what is cached
 
 
 def _as_fields(settings: dict[str, Any]) -> dict[str, Any]:
@@ -494,6 +520,7 @@ def _invoice_policy(policy: InvoicePolicy) -> dict[str, Any]:
 	return {
 		"invoice_when": policy.when,
 		"invoice_docstatus": "Submitted" if policy.submit else "Draft",
+		"invoice_update_stock": int(policy.update_stock),
 		"invoice_dated": "Order" if policy.dated == "Order" else "Payment or Delivery",
 		"invoice_series": policy.naming_series or "",
 		"credit_note_series": policy.credit_note_series or "",

@@ -28,7 +28,9 @@ from commerce_bridge.tests.order_cells import order as _order
 ORDER_ID, CURRENCY = "?", "XXX"
 CENT = Decimal("0.01")
 ZERO = Decimal(0)
-Act = Literal["deliver", "bill", "submit drafts"]
+#: In place of a site's second warehouse, as `RefundPolicy.return_warehouse`.
+SECOND = "second"
+Act = Literal["deliver", "bill", "submit drafts", "submit deliveries"]
 NEVER, PAID, DELIVERED = (InvoicePolicy(when=when) for when in ("Never", "When Paid", "When Delivered"))
 DRAFTS = InvoicePolicy(when="When Paid", submit=False)
 
@@ -57,7 +59,9 @@ class Books:
 	:param billed: invoices less credit notes
 	:param credited: credit notes alone
 	:param received: and `back`: Payment Entries; where one is None, the other is what is left of both
-	:param ledger: role of an account → balance, debit positive. "stock" is in pieces that the warehouse gained
+	:param ledger: role of an account → balance, debit positive. "stock" is in pieces that the warehouse gained,
+		"quarantine" those of the second one
+	:param returns: id of a return → its status, and what came back of which line
 	:param failed: topics of entries that a person has to look at
 	"""
 
@@ -67,6 +71,7 @@ class Books:
 	received: str = "0"
 	back: str | None = "0"
 	ledger: Mapping[str, str] = field(default_factory=dict)
+	returns: Mapping[str, str] = field(default_factory=dict)
 	failed: tuple[str, ...] = ()
 
 

@@ -11,13 +11,24 @@ from math import factorial, prod
 from typing import Any, Protocol
 
 from commerce_bridge.bridge.channel import PaymentMap, RefundPolicy
-from commerce_bridge.bridge.model import EventData, Order, OrderCancellation, Payment, Refund
+from commerce_bridge.bridge.model import (
+	EventData,
+	Fulfilment,
+	Order,
+	OrderCancellation,
+	Payment,
+	Refund,
+	Return,
+)
 from commerce_bridge.bridge.plan import Books as Found
 from commerce_bridge.bridge.plan import Invoice
 from commerce_bridge.bridge.protocols import Incoming
 from commerce_bridge.bridge.receive import new_entry
+from commerce_bridge.bridge.returns import RECORD_TYPE as RETURN
+from commerce_bridge.tests.direct_histories import DIRECT_HISTORIES, ON_SHELF
 from commerce_bridge.tests.histories import HISTORIES
-from commerce_bridge.tests.history_events import CURRENCY, ORDER_ID, Done, History
+from commerce_bridge.tests.history_events import CURRENCY, ORDER_ID, SECOND, Done, History
+from commerce_bridge.tests.long_histories import LONG_HISTORIES
 from commerce_bridge.tests.money_contract import MoneyFixture
 from commerce_bridge.tests.order_cells import CellFixture, CellSuite
 
@@ -41,6 +52,10 @@ class HistoryFixture(MoneyFixture, CellFixture, Protocol):
 
 	def ledger(self, sales_orders: Sequence[str]) -> Mapping[str, Decimal] | None:
 		"""Balances by role of what was booked of these Sales Orders: see `histories.Books`. None where no ledger is kept."""
+		...
+
+	def fill_shelf(self, item_code: str) -> None:
+		"""There is plenty of an item, since before the orders were placed."""
 		...
 
 	def orders_of(self, external_id: str) -> list[str]:
@@ -87,6 +102,8 @@ class HistorySuite(CellSuite):
 
 	def _use(self, history: History) -> None:
 		fixture = self.fixture
+		if history.invoices.update_stock:
+			fixture.fill_shelf(ON_SHELF)
 		row = {
 			"mode_of_payment": fixture.mode_of_payment,
 			"account": fixture.clearing_account,
@@ -104,7 +121,11 @@ class HistorySuite(CellSuite):
 			),
 			"refunds": RefundPolicy(adjustment_item="CB-SHIPPING", returns="Submitted"),
 		}
-		self.channel = fixture.make_channel(self.channel.name, **defaults | dict(history.settings))
+		settings = defaults | dict(history.settings)
+		if settings["refunds"].return_warehouse == SECOND:
+			changes = {"return_warehouse": fixture.second_warehouse}
+			settings["refunds"] = settings["refunds"].model_copy(update=changes)
+		self.channel = fixture.make_channel(self.channel.name, **settings)
 
 	# --- what happens
 
@@ -134,6 +155,10 @@ class HistorySuite(CellSuite):
 			self.fixture.bill(sales_order)
 		elif done.what == "submit drafts":
 			self.fixture.submit_drafts(sales_order)
+		elif done.what == "submit deliveries":
+			for note in self.fixture.deliveries(sales_order):
+				if note["status"] == "Draft":
+					self.fixture.submit_delivery(note["name"])
 
 	# --- what there is in the end
 
@@ -154,9 +179,19 @@ class HistorySuite(CellSuite):
 		found: dict[str, Any] = {
 			"billed": _total(invoices, is_return=False) - credited,
 			"received": received if end.back is not None else received - back,
+			"goods": sum(
+				(sum(each.returned.values()) - sum(each.delivered.values()) for each in books), ZERO
+			),
+			"returns": {name: self._return(f"{key}-{name}") for name in end.returns},
 			"failed": self._unfinished(key),
 		}
-		wanted = {"billed": Decimal(end.billed), "received": Decimal(end.received), "failed": end.failed}
+		wanted = {
+			"billed": Decimal(end.billed),
+			"received": Decimal(end.received),
+			"goods": sum((Decimal(end.ledger.get(role, 0)) for role in ("stock", "quarantine")), ZERO),
+			"returns": dict(end.returns),
+			"failed": end.failed,
+		}
 		for name, value, said in (("credited", credited, end.credited), ("back", back, end.back)):
 			if said is not None:
 				found[name], wanted[name] = value, Decimal(said)
@@ -173,6 +208,17 @@ class HistorySuite(CellSuite):
 		wanted = {role: Decimal(amount) for role, amount in history.end.ledger.items()}
 		balances = {role: amount for role, amount in found.items() if amount or role in wanted}
 		self.assertEqual(balances, wanted, self._story(key, phases))
+
+	def _return(self, external_id: str) -> str:
+		"""Its status, and what came back of it."""
+		with self.erp.transaction():
+			record = self.erp.get_record(self.channel.name, RETURN, external_id)
+			state = self.erp.get_return(record.document) if record and record.document else None
+		assert state, f"return {external_id} is not there"
+		pieces = (
+			f"{each.received.normalize():f} of {line}" for line, each in state.lines.items() if each.received
+		)
+		return ", ".join((state.status, *pieces))
 
 	def _unfinished(self, key: str) -> tuple[str, ...]:
 		return tuple(
@@ -197,8 +243,11 @@ TOPICS: dict[type, str] = {
 	OrderCancellation: "order.cancelled",
 	Payment: "payment.updated",
 	Refund: "refund.created",
+	Return: "return.updated",
+	Fulfilment: "fulfilment",
 }
-EVERY_TOPIC = (*TOPICS.values(), "payment.found", "refund.found", "return.found", "invoice.due")
+FOUND_TOPICS = ("payment.found", "refund.found", "return.found", "fulfilment.found")
+EVERY_TOPIC = (*TOPICS.values(), *FOUND_TOPICS, "invoice.due")
 
 
 def _shuffled(chance: random.Random, events: Sequence[EventData]) -> Sequence[EventData]:
@@ -229,10 +278,13 @@ def _renamed(data: Any, key: str) -> Any:
 		return data.model_copy(update={"id": f"{key}-{data.id}", "reference": reference})
 	if isinstance(data, Refund):
 		payments = tuple(_renamed(payment, key) for payment in data.payments)
-		return data.model_copy(update={"id": f"{key}-{data.id}", "payments": payments})
+		of = data.return_id and f"{key}-{data.return_id}"
+		return data.model_copy(update={"id": f"{key}-{data.id}", "payments": payments, "return_id": of})
+	if isinstance(data, Return | Fulfilment):
+		return data.model_copy(update={"id": f"{key}-{data.id}"})
 	if isinstance(data, Order):
-		changes = {"payments": data.payments, "refunds": data.refunds}
-		changes = {name: tuple(_renamed(each, key) for each in told) for name, told in changes.items()}
+		names = ("payments", "refunds", "returns", "fulfilments")
+		changes = {name: tuple(_renamed(each, key) for each in getattr(data, name)) for name in names}
 		return data.model_copy(update={"number": f"#{key}", **changes})
 	return data
 
@@ -246,6 +298,6 @@ def add_tests(suite: type[HistorySuite]) -> None:
 
 		return test
 
-	for history in HISTORIES:
+	for history in (*HISTORIES, *LONG_HISTORIES, *DIRECT_HISTORIES):
 		name = "".join(letter if letter.isalnum() else "_" for letter in history.name)
 		setattr(suite, f"test_{name}", test_of(history))

@@ -19,6 +19,8 @@ def _save(doctype: str, values: dict[str, Any]) -> None:
 	frappe.db.rollback()
 	frappe.set_user("Administrator")
 	doc = frappe.get_doc(doctype)
+	if all(doc.get(field) == value for field, value in values.items()):
+		return  # to save it would forget all that is cached
 	doc.update(values)
 	doc.save(ignore_permissions=True)
 	frappe.db.commit()

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import frappe
-from erpnext.selling.doctype.sales_order.sales_order import make_delivery_note
 
 from commerce_bridge.tests.factory import SiteFixture
 
@@ -61,7 +60,7 @@ class MoneySiteFixture(SiteFixture):
 	# --- what a person does
 
 	def deliver(self, sales_order: str, quantities: Mapping[str, Decimal]) -> str:
-		note = make_delivery_note(sales_order)
+		note = self.delivery_of(sales_order)
 		note.items = [row for row in note.items if row.cb_line_id in quantities]
 		for number, row in enumerate(note.items, 1):
 			row.idx, row.qty = number, float(quantities[row.cb_line_id])

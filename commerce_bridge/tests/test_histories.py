@@ -7,28 +7,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 
 import frappe
 
 from commerce_bridge.tests import history_suite
 from commerce_bridge.tests.base import SiteTestCase
+from commerce_bridge.tests.order_cells import T0
 from commerce_bridge.tests.site_money import MoneySiteFixture
 
 ARRIVALS = os.environ.get("COMMERCE_BRIDGE_ARRIVALS", "2")
-#: By Sales Order, cancelled documents too: what they booked is taken back by their own entries.
-OF_ORDERS = """SELECT name FROM `tabSales Invoice` WHERE name IN (
-		SELECT parent FROM `tabSales Invoice Item` WHERE sales_order IN %(orders)s)
-	UNION SELECT name FROM `tabDelivery Note` WHERE name IN (
-		SELECT parent FROM `tabDelivery Note Item` WHERE against_sales_order IN %(orders)s)
+#: By the documents that stand for the order, cancelled ones too: what they booked is taken back by their own entries.
+OF_ORDERS = """SELECT name FROM `tabSales Invoice` WHERE name IN %(orders)s OR return_against IN %(orders)s
+		OR name IN (SELECT parent FROM `tabSales Invoice Item` WHERE sales_order IN %(orders)s)
+	UNION SELECT name FROM `tabDelivery Note` WHERE name IN (SELECT parent FROM `tabDelivery Note Item`
+		WHERE against_sales_order IN %(orders)s OR against_sales_invoice IN %(orders)s)
+	UNION SELECT name FROM `tabStock Entry` WHERE cb_sales_invoice IN %(orders)s
 	UNION SELECT name FROM `tabPayment Entry` WHERE cb_channel != '' AND cb_external_id IN (
-		SELECT cb_external_id FROM `tabSales Order` WHERE name IN %(orders)s)"""
+		SELECT cb_external_id FROM `tabSales Order` WHERE name IN %(orders)s
+		UNION SELECT cb_external_id FROM `tabSales Invoice` WHERE name IN %(orders)s)"""
 BOOKED = """SELECT entry.account, account.root_type, account.account_type, SUM(entry.debit - entry.credit) AS balance
 	FROM `tabGL Entry` entry JOIN `tabAccount` account ON account.name = entry.account
 	WHERE entry.voucher_no IN %s GROUP BY entry.account"""
-MOVED = "SELECT COALESCE(SUM(actual_qty), 0) FROM `tabStock Ledger Entry` WHERE voucher_no IN %s AND is_cancelled = 0"
+MOVED = """SELECT warehouse = %s, SUM(actual_qty) FROM `tabStock Ledger Entry`
+	WHERE voucher_no IN %s AND is_cancelled = 0 GROUP BY 1"""
 #: What goods cost is in the value of the stock, which the histories count in pieces.
 GOODS = ("Stock", "Cost of Goods Sold")
+PLENTY = 10000.0
 
 
 class HistorySiteFixture(MoneySiteFixture):
@@ -46,19 +52,26 @@ class HistorySiteFixture(MoneySiteFixture):
 		}
 		frappe.db.commit()
 
+	def fill_shelf(self, item_code: str) -> None:
+		day = (T0 - timedelta(days=1)).date()
+		entry = {"item_code": self.make_item(item_code), "warehouse": self.warehouse, "is_cancelled": 0}
+		filled = {**entry, "posting_date": day, "actual_qty": PLENTY}
+		if not frappe.db.exists("Stock Ledger Entry", filled):
+			self.move_stock(item_code, PLENTY, day)
+
 	def bill(self, sales_order: str) -> None:
 		self.stands("billed", sales_order)
 
 	def submit_drafts(self, sales_order: str) -> None:
 		rows = {"sales_order": sales_order, "docstatus": 0}
-		for name in frappe.get_all("Sales Invoice Item", rows, pluck="parent", distinct=True):
+		names = frappe.get_all("Sales Invoice Item", rows, pluck="parent", distinct=True)
+		names += frappe.get_all("Sales Invoice", {"name": sales_order, "docstatus": 0}, pluck="name")
+		for name in names:
 			self.submit_invoice(name)
 
 	def orders_of(self, external_id: str) -> list[str]:
 		frappe.db.rollback()
-		return frappe.get_all(
-			"Sales Order", {"cb_external_id": external_id}, pluck="name", order_by="creation, name"
-		)
+		return self.names_of(external_id)
 
 	def ledger(self, sales_orders: Sequence[str]) -> Mapping[str, Decimal]:
 		frappe.db.rollback()
@@ -70,8 +83,11 @@ class HistorySiteFixture(MoneySiteFixture):
 				found[role] = found.get(role, Decimal(0)) + Decimal(str(row.balance)).quantize(
 					Decimal("0.01")
 				)
-		pieces = frappe.db.sql(MOVED, (tuple(names),))[0][0]
-		return {**found, "stock": Decimal(str(pieces)).quantize(Decimal("0.01"))}
+		found |= {"stock": Decimal(0), "quarantine": Decimal(0)}
+		for second, pieces in frappe.db.sql(MOVED, (self.second_warehouse, tuple(names))):
+			role = "quarantine" if second else "stock"
+			found[role] = Decimal(str(pieces)).quantize(Decimal("0.01"))
+		return found
 
 	def _role(self, row: frappe._dict) -> str:
 		if row.account_type == "Receivable":

@@ -29,3 +29,5 @@ def test_a_persons_invoice_is_looked_at_where_credit_notes_wait_for_it():
 	assert InvoiceDue.model_validate_json(entry.payload) == InvoiceDue(order_id="1", invoice="INV-1")
 	none = CHANNEL.model_copy(update={"refunds": RefundPolicy(credit_notes=False)})
 	assert invoice_entry(none, "1", "INV-1") is None
+	money = none.model_copy(update={"payments": (PaymentMap(gateway="card"),)})
+	assert invoice_entry(money, "1", "INV-1"), "money waits for a draft that stands for its order"

@@ -116,6 +116,9 @@ class Books49:
 		self.plans.append(plan)
 		return f"PE-{len(self.plans)}"
 
+	def payment_stands(self, name):
+		return name not in self.cancelled
+
 	def cancel_payment(self, name):
 		self.cancelled.append(name)
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from commerce_bridge.bridge.channel import InvoicePolicy, PaymentMap, RefundPolicy
+from commerce_bridge.bridge.orders import INSTEAD
 from sandbox.database import to_text
 from tests.sandbox.flow import Flow
 from tests.sandbox.stage import SHIPPING_ITEM, Stage
@@ -15,12 +16,19 @@ ORDER = "9001"
 QUARANTINE = "Quarantine"
 
 
-def keeps_books(stage: Stage, when: Literal["Never", "When Paid", "When Delivered"], **row: Any) -> None:
-	"""The channel books money, and makes invoices and credit notes."""
+When = Literal["Never", "When Paid", "When Delivered", "Instead of Sales Order"]
+
+
+def keeps_books(stage: Stage, when: When, **row: Any) -> None:
+	"""The channel books money, and makes invoices and credit notes; those instead of Sales Orders take the goods along."""
 	payments = PaymentMap(gateway="*", mode_of_payment="Card", account="Clearing", **row)
 	refunds = RefundPolicy(adjustment_item=SHIPPING_ITEM, returns="Submitted", return_warehouse=QUARANTINE)
 	stage.channel = stage.channel.model_copy(
-		update={"invoices": InvoicePolicy(when=when), "payments": (payments,), "refunds": refunds}
+		update={
+			"invoices": InvoicePolicy(when=when, update_stock=when == INSTEAD),
+			"payments": (payments,),
+			"refunds": refunds,
+		}
 	)
 	stage.sandbox.state.save(stage.channel)
 
@@ -37,7 +45,7 @@ def _pay(stage: Stage, **more: Any) -> None:
 	stage.events.append(stage.shop.pay(ORDER, _total(stage), stage.now(), **more))
 
 
-def _paid(stage: Stage, when: Literal["Never", "When Paid", "When Delivered"]) -> None:
+def _paid(stage: Stage, when: When) -> None:
 	keeps_books(stage, when)
 	_order(stage)
 	_pay(stage)
@@ -130,6 +138,21 @@ def goods_come_back(stage: Stage) -> None:
 	stage.events.append(stage.shop.return_goods(ORDER, [line], "received", stage.now()))
 
 
+def instead_of_an_order(stage: Stage) -> None:
+	keeps_books(stage, INSTEAD)
+	_order(stage)
+
+
+def given_back_of_an_invoice(stage: Stage) -> None:
+	_paid(stage, INSTEAD)
+	give_back(stage, restock=True)
+
+
+def cancelled_with_its_goods(stage: Stage) -> None:
+	_paid(stage, INSTEAD)
+	stage.cancel(1, version=9)
+
+
 MONEY_FLOWS = (
 	Flow("payment", payment),
 	Flow("payment with its order", payment_with_order, overtaken=payment_first),
@@ -142,6 +165,9 @@ MONEY_FLOWS = (
 	Flow("refund before its invoice", refund_waits_for_its_invoice, overtaken=refund_with_its_invoice),
 	Flow("cancelled after billing", cancelled_after_billing),
 	Flow("goods come back", goods_come_back),
+	Flow("instead of an order", instead_of_an_order),
+	Flow("given back of an invoice with its goods", given_back_of_an_invoice),
+	Flow("cancelled with its goods", cancelled_with_its_goods),
 )
 
 #: What 2 phones, a case, shipping, and their taxes cost.
@@ -162,4 +188,11 @@ MONEY_ENDS: dict[str, tuple[list[Any], list[Any], list[Any]]] = {
 	"refund before its invoice": ([PAID, CREDITED], GIVEN_BACK, []),
 	"cancelled after billing": ([PAID, ("credit note", TOTAL, TOTAL)], RECEIVED, []),
 	"goods come back": ([PAID], RECEIVED, [("PHONE", "1")]),
+	"instead of an order": ([("invoice", TOTAL, TOTAL)], [], []),
+	"given back of an invoice with its goods": ([PAID, CREDITED], GIVEN_BACK, [("PHONE", "1")]),
+	"cancelled with its goods": (
+		[PAID, ("credit note", TOTAL, TOTAL)],
+		RECEIVED,
+		[("CASE", "1"), ("PHONE", "2")],
+	),
 }

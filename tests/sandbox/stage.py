@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import copyreg
 import json
 import tempfile
 from collections.abc import Callable, Mapping
@@ -9,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from commerce_bridge.bridge.channel import (
@@ -25,6 +28,7 @@ from commerce_bridge.bridge.protocols import HttpResponse, WebhookRequest
 from commerce_bridge.bridge.unbooked import count_unbooked
 from commerce_bridge.bridge.worker import run_once
 from commerce_bridge.bridge.world import World
+from sandbox.database import Database
 from sandbox.server import ErpSite
 from sandbox.storefronts.custom import CustomStorefront, ShopEvent
 from sandbox.storefronts.orders import line, order
@@ -33,6 +37,9 @@ from tests.sandbox.careful_shop import CarefulConnector, Screens
 
 START = datetime(2026, 5, 4, 8, tzinfo=timezone.utc)
 LEASE = timedelta(minutes=5)
+#: Where the locks of all stages in memory are: what one of them holds, none of the others asks for at the same time.
+LOCKS = tempfile.TemporaryDirectory()
+copyreg.pickle(type(RLock()), lambda _lock: (RLock, ()))  # a copy of a lock is one that nobody holds
 TICK = timedelta(milliseconds=1)
 CHANNEL, WAREHOUSE, SHIPPING_ITEM = "Shop", "Stores", "SHIPPING"
 SECRET = "whsec_c3RhZ2Utc2VjcmV0LW9mLXRoZS1zaG9w"
@@ -53,6 +60,11 @@ LISTING_COLUMNS = (
 	"pushed_listing",
 	"pushed_price",
 )
+
+
+def _database() -> Database:
+	"""Of one thread, and gone with its connection: what a stage costs is what happens on it."""
+	return Database(Path(LOCKS.name) / "erp.sqlite", durable=False, in_memory=True)
 
 
 class DirectTransport:
@@ -86,15 +98,18 @@ class OneByOne:
 
 
 class Stage:
-	"""Everything a test moves: clock, shop, ERP, workers."""
+	"""Everything a test moves: clock, shop, ERP, workers. In memory it is one thread's, costs little, and can be
+	copied."""
 
-	def __init__(self) -> None:
-		self._folder = tempfile.TemporaryDirectory()
+	def __init__(self, in_memory: bool = False) -> None:
+		self._folder = None if in_memory else tempfile.TemporaryDirectory()
 		self.time = START
 		self.items_per_entry = 1_000
 		self.one_by_one = False  # each entry of a feed has time for one row
 		self.screens: Screens | None = None  # of a shop that says what was sent
-		self.sandbox = Sandbox.create(Path(self._folder.name) / "erp.sqlite", self.now, durable=False)
+		file = Path(self._folder.name) / "erp.sqlite" if self._folder else None
+		self.sandbox = Sandbox.on(Database(file, durable=False) if file else _database(), self.now)
+		self.sandbox.database.create()
 		self.shop = CustomStorefront(secrets=[SECRET], now=self.now)
 		self.transport = DirectTransport(self.shop)
 		self.events: list[ShopEvent] = []  # not acknowledged yet
@@ -118,9 +133,18 @@ class Stage:
 			self.shop.add_product(sku, Decimal("33.33"))
 			self.add_item(sku)
 
+	def copy(self) -> Stage:
+		"""Another stage in memory, as this one is, where everything is as it is here: what happens on one of them changes
+		nothing on the other."""
+		database = _database()
+		self.sandbox.database.copy_to(database)
+		shared = {id(self.channel): self.channel}  # nothing changes it: another takes its place
+		return copy.deepcopy(self, {id(self.sandbox.database): database, **shared})
+
 	def close(self) -> None:
 		self.sandbox.database.close()
-		self._folder.cleanup()
+		if self._folder:
+			self._folder.cleanup()
 
 	def now(self) -> datetime:
 		self.time += TICK

@@ -494,11 +494,18 @@ def test_the_shop_shows_what_the_flow_is_for(name: str) -> None:
 # --- the runs --------------------------------------------------------------------------------------------
 
 
+@cache
+def prepared(flow: Flow) -> Stage:
+	"""The situation of a flow; it is never run itself, each run has a copy."""
+	stage = Stage(in_memory=True)
+	flow.before(stage)
+	return stage
+
+
 def run(flow: Flow, killer: Killer) -> dict[str, Any]:
 	"""One run; killed or not, it is brought to rest and looked at."""
-	stage = Stage()
+	stage = prepared(flow).copy()
 	try:
-		flow.before(stage)
 		_under_fire(stage, flow, killer)
 		flow.heal(stage)
 		stage.time += LEASE + timedelta(seconds=1)
@@ -539,20 +546,38 @@ def undisturbed_overtaken(flow: Flow) -> dict[str, Any] | None:
 	return undisturbed(Flow(flow.name, flow.overtaken, flow.heal, flow.start))[0] if flow.overtaken else None
 
 
-def every_point() -> list[Any]:
-	return [
-		pytest.param(flow, number, id=f"{flow.name}-{number}-{label}".replace(" ", "_"))
-		for flow in FLOWS
-		for number, label in enumerate(undisturbed(flow)[1])
-	]
+def differences(flow: Flow, after: dict[str, Any]) -> list[str]:
+	"""What of a snapshot is not as the undisturbed run leaves it, nor as the overtaken one does."""
+	end = undisturbed(flow)[0]
+	if after in (end, undisturbed_overtaken(flow)):
+		return []
+	return [f"{part}: {after[part]} instead of {end[part]}" for part in end if after[part] != end[part]]
 
 
-@pytest.mark.parametrize(("flow", "number"), every_point())
-def test_a_worker_killed_at_this_point_changes_nothing_in_the_end(flow: Flow, number: int) -> None:
-	killer = Killer(at=number)
-	after = run(flow, killer)
-	assert len(killer.passed) == number + 1, "it was killed there"
-	assert after == undisturbed(flow)[0] or after == undisturbed_overtaken(flow)
+@contextmanager
+def named(point: str) -> Iterator[None]:
+	"""An error says at which point it was."""
+	try:
+		yield
+	except Exception as error:
+		raise AssertionError(f"{point}: {error}") from error
+
+
+each_flow = pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name.replace(" ", "_"))
+
+
+@each_flow
+def test_a_worker_killed_at_any_point_changes_nothing_in_the_end(flow: Flow) -> None:
+	"""One run for each of the flow's points; all that go wrong are told."""
+	wrong = {}
+	for number, label in enumerate(undisturbed(flow)[1]):
+		point, killer = f"{number} {label}", Killer(at=number)
+		with named(point):
+			after = run(flow, killer)
+		assert len(killer.passed) == number + 1, f"{point}: it was killed there"
+		if found := differences(flow, after):
+			wrong[point] = found
+	assert not wrong, "\n".join(map(str, wrong.items()))
 
 
 # --- a worker that outlives its lease --------------------------------------------------------------------
@@ -592,9 +617,8 @@ def run_with_a_sleeper(
 	flow: Flow, sleeper: Sleeper, others: Callable[[Heirs], dict[str, Any]]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
 	"""The snapshot at the end, and what is written of the entries that are done then."""
-	stage = Stage()
+	stage = prepared(flow).copy()
 	try:
-		flow.before(stage)
 		heirs = Heirs(stage)
 		sleeper.meanwhile = partial(others, heirs)
 		_under_fire(stage, flow, sleeper, heirs.go_on)
@@ -613,26 +637,23 @@ def points_outside_transactions(flow: Flow) -> tuple[int, ...]:
 	return tuple(sleeper.outside)
 
 
-def every_sleep() -> list[Any]:
-	return [
-		pytest.param(
-			flow, number, id=f"{flow.name}-{number}-{undisturbed(flow)[1][number]}".replace(" ", "_")
-		)
-		for flow in FLOWS
-		for number in points_outside_transactions(flow)
-	]
-
-
 @pytest.mark.parametrize("others", [Heirs.begin, Heirs.finish], ids=lambda others: others.__name__)
-@pytest.mark.parametrize(("flow", "number"), every_sleep())
-def test_a_worker_that_outlives_its_lease_here_changes_nothing_in_the_end(
-	flow: Flow, number: int, others: Callable[[Heirs], dict[str, Any]]
+@each_flow
+def test_a_worker_that_outlives_its_lease_at_any_point_changes_nothing_in_the_end(
+	flow: Flow, others: Callable[[Heirs], dict[str, Any]]
 ) -> None:
-	sleeper = Sleeper(at=number)
-	after, entries = run_with_a_sleeper(flow, sleeper, others)
-	assert sleeper.finished is not None, "it slept there"
-	assert after == undisturbed(flow)[0] or after == undisturbed_overtaken(flow)
-	assert {name: entries[name] for name in sleeper.finished} == sleeper.finished, "finished only once"
+	wrong = {}
+	for number in points_outside_transactions(flow):
+		point, sleeper = f"{number} {undisturbed(flow)[1][number]}", Sleeper(at=number)
+		with named(point):
+			after, entries = run_with_a_sleeper(flow, sleeper, others)
+		assert sleeper.finished is not None, f"{point}: it slept there"
+		found = differences(flow, after)
+		if {name: entries[name] for name in sleeper.finished} != sleeper.finished:
+			found.append("what was finished has changed")
+		if found:
+			wrong[point] = found
+	assert not wrong, "\n".join(map(str, wrong.items()))
 
 
 def test_another_worker_finishes_what_a_sleeper_had_claimed() -> None:
@@ -642,7 +663,14 @@ def test_another_worker_finishes_what_a_sleeper_had_claimed() -> None:
 	assert sleeper.finished
 
 
-@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
+@each_flow
+def test_a_copy_of_a_situation_is_all_there_is_of_it(flow: Flow) -> None:
+	"""Else one run would disturb the next: two of them pass the same points, and end the same."""
+	killer = Killer()
+	assert (run(flow, killer), tuple(killer.passed)) == undisturbed(flow)
+
+
+@each_flow
 def test_the_undisturbed_run_does_what_the_flow_is_for(flow: Flow) -> None:
 	end = undisturbed(flow)[0]
 	states = {(topic, state) for topic, _, state in end["log"]}

@@ -32,6 +32,10 @@ class HistoryFixture(SandboxFixture):
 	def ledger(self, sales_orders: Sequence[str]) -> Mapping[str, Decimal] | None:
 		return None
 
+	def fill_shelf(self, item_code: str) -> None:
+		self.make_item(item_code)
+		self.set_stock(item_code, Decimal(1000))
+
 	def orders_of(self, external_id: str) -> list[str]:
 		return [row["name"] for row in self.sandbox.sales_orders(external_id)]
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -34,20 +36,22 @@ def _sold(stage: Stage, send_refunds: bool = False) -> str:
 	assert invoice
 	stage.sandbox.erp.submit_invoice(invoice)
 	stage.settle()
-	_tells_of_refunds(stage)
+	stage.shop.refund = Telling(stage, stage.shop.refund)  # type: ignore[method-assign]
 	return invoice
 
 
-def _tells_of_refunds(stage: Stage) -> None:
-	"""The shop posts an event of each refund that it makes, whoever asked for it."""
-	refund = stage.shop.refund
+@dataclass
+class Telling:
+	"""A shop's `refund` that posts an event of each refund it makes, whoever asked for it; a copy of the stage has its
+	own."""
 
-	def told(*arguments: Any, **parts: Any) -> Any:
-		event = refund(*arguments, **parts)
-		stage.events.append(event)
+	stage: Stage
+	refund: Callable[..., Any]
+
+	def __call__(self, *arguments: Any, **parts: Any) -> Any:
+		event = self.refund(*arguments, **parts)
+		self.stage.events.append(event)
 		return event
-
-	stage.shop.refund = told  # type: ignore[method-assign]
 
 
 def invoice_told(stage: Stage) -> None:

@@ -54,6 +54,7 @@ class Stock:
 
 	def __init__(self) -> None:
 		self.free = cache(self._free)
+		self.promised = promised()
 
 	def offered(self, channel: Any, listing: Any, warehouses: Sequence[str]) -> Decimal:
 		item = frappe.get_doc("Item", listing.item_code)
@@ -83,6 +84,11 @@ class Stock:
 		number = get_balance_qty_from_sle(item_code, warehouse)
 		number -= max(get_reserved_qty(item_code, warehouse), reserved_by_entries(item_code, warehouse))
 		number -= production(item_code, warehouse) + not_consolidated(item_code, warehouse)
+		number -= sum(
+			needed(row.item_code, item_code) * count
+			for row, count in self.promised
+			if row.warehouse == warehouse
+		)
 		if preorder:
 			number += flt(get_ordered_qty(item_code, warehouse))
 		return Decimal(str(round(number, 6)))
@@ -153,3 +159,34 @@ def not_consolidated(item_code: str, warehouse: str) -> float:
 			(item_code, warehouse),
 		)[0][0]
 	)
+
+
+def promised() -> list[tuple[Any, float]]:
+	"""Rows of invoices that stand for orders, with what is left to deliver of each."""
+	filters = {"cb_instead_of_order": 1, "docstatus": ("<", 2)}
+	names = frappe.get_all("Sales Invoice", filters, pluck="name")
+	invoices = [frappe.get_doc("Sales Invoice", name) for name in names]
+	return [
+		(row, left(row))
+		for invoice in invoices
+		for row in invoice.items
+		if not (invoice.docstatus and invoice.update_stock)
+	]
+
+
+def needed(sold: str, item_code: str) -> float:
+	"""How many of an item one piece of what was sold takes."""
+	bundle = frappe.db.get_value("Product Bundle", {"new_item_code": sold, "disabled": 0})
+	if not bundle:
+		return float(sold == item_code)
+	return sum(
+		row.qty for row in frappe.get_doc("Product Bundle", bundle).items if row.item_code == item_code
+	)
+
+
+def left(row: Any) -> float:
+	"""Of such a row, in stock UOM: sold, less what left and did not come back, less what was credited."""
+	moved = frappe.get_all("Delivery Note Item", {"si_detail": row.name, "docstatus": 1}, pluck="stock_qty")
+	rows = {"sales_invoice_item": row.name, "docstatus": 1}
+	credited = -sum(frappe.get_all("Sales Invoice Item", rows, pluck="stock_qty"))
+	return max(row.stock_qty - sum(moved) - credited, 0)

@@ -26,11 +26,12 @@ from commerce_bridge.bridge.world import World
 from commerce_bridge.connectors import build
 from commerce_bridge.erpnext import site
 from tests.benchmark.shop import connect
-from tests.walk import masters
-from tests.walk.documents import STEPS, Walker
+from tests.walk import direct, documents, masters
+from tests.walk.documents import Walker
 from tests.walk.ledger import expected
 from tests.walk.shop import FailingShop
 
+STEPS = {**documents.STEPS, **direct.STEPS}
 SECRET = "whsec_" + "d2Fsay1zZWNyZXQtb2YtdGhlLXdhbGstc2hvcA=="
 #: Longer than any pause between two tries.
 PAUSE = timedelta(hours=8)

@@ -1,8 +1,8 @@
-// "Sync" on Sales Order, Delivery Note and Item: the latest entries of the document in the Sync Log, among its
-// connections and in its timeline.
+// "Sync" on Sales Order, Delivery Note, Sales Invoice and Item: the latest entries of the document in the Sync Log,
+// among its connections and in its timeline.
 frappe.provide("commerce_bridge");
 (() => {
-	if (commerce_bridge.has_sync_section) return; // the scripts of three forms bring this, once is enough
+	if (commerce_bridge.has_sync_section) return; // the scripts of four forms bring this, once is enough
 	commerce_bridge.has_sync_section = true;
 	const COLORS = {
 		Queued: "gray",
@@ -13,7 +13,8 @@ frappe.provide("commerce_bridge");
 		Failed: "red",
 	};
 
-	for (const doctype of ["Sales Order", "Delivery Note", "Item"]) frappe.ui.form.on(doctype, { refresh });
+	const DOCTYPES = ["Sales Order", "Delivery Note", "Sales Invoice", "Item"];
+	for (const doctype of DOCTYPES) frappe.ui.form.on(doctype, { refresh });
 
 	function refresh(frm) {
 		const has_channel = frm.doctype === "Item" || frm.doc.cb_channel;
@@ -72,7 +73,8 @@ frappe.provide("commerce_bridge");
 	// What a list can filter by: for an order, what carries its number in the shop.
 	function filters(frm) {
 		if (frm.doctype === "Item") return { payload: JSON.stringify(["like", `%${JSON.stringify(frm.docname)}%`]) };
-		if (frm.doctype === "Sales Order" && frm.doc.cb_external_id) {
+		const is_order = frm.doctype === "Sales Order" || frm.doc.cb_instead_of_order;
+		if (is_order && frm.doc.cb_external_id) {
 			return { channel: frm.doc.cb_channel, external_id: frm.doc.cb_external_id };
 		}
 		return { reference_doctype: frm.doctype, reference_name: frm.docname };

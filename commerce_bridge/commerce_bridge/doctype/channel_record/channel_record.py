@@ -31,6 +31,7 @@ class ChannelRecord(Document):
 		order_id: DF.Data | None
 		placed_on: DF.Date | None
 		record_type: DF.Data
+		reference: DF.Data | None
 		shop_total: DF.Currency
 		source_time: DF.Datetime | None
 		version: DF.Data | None
@@ -44,9 +45,10 @@ class ChannelRecord(Document):
 
 
 def on_doctype_update() -> None:
-	"""Indexes of the way back, from a document to what the storefront calls it, of the orders of some days, and of all that is
-	of an order."""
+	"""Indexes of the way back, from a document to what the storefront calls it, of the orders of some days, of all that is
+	of an order, and of what a gateway calls a payment."""
 	frappe.db.add_index("Channel Record", ["document_type", "document_name"], "document")
 	frappe.db.add_index("Channel Record", ["record_type", "placed_on"], "placed_on")
 	frappe.db.add_index("Channel Record", ["record_type", "creation"], "type_creation")
 	frappe.db.add_index("Channel Record", ["channel", "order_id"], "order")
+	frappe.db.add_index("Channel Record", ["channel", "reference"], "channel_reference")

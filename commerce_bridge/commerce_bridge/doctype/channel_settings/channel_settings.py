@@ -13,6 +13,7 @@ from frappe.model.document import Document
 
 from commerce_bridge import connectors
 from commerce_bridge.bridge.mapping import names_gateway
+from commerce_bridge.bridge.orders import INSTEAD
 from commerce_bridge.erpnext import catalog, channel_state, preflight
 from commerce_bridge.erpnext.channel_settings import (
 	channel_of,
@@ -43,6 +44,8 @@ ENGINE_FIELDS = frozenset(
 	"name owner docstatus status company customer currency conversion_rate amended_from grand_total "
 	"item_code qty rate amount cb_channel cb_external_id cb_line_id cb_listing".split()
 )
+# What becomes of a field map's target where Sales Invoices are made instead of Sales Orders.
+INVOICE_OF = {"Sales Order": "Sales Invoice", "Sales Order Item": "Sales Invoice Item"}
 
 
 class ChannelSettings(Document):
@@ -110,7 +113,8 @@ class ChannelSettings(Document):
 		invoice_dated: DF.Literal["Payment or Delivery", "Order"]
 		invoice_docstatus: DF.Literal["Draft", "Submitted"]
 		invoice_series: DF.Autocomplete | None
-		invoice_when: DF.Literal["Never", "When Paid", "When Delivered"]
+		invoice_update_stock: DF.Check
+		invoice_when: DF.Literal["Never", "When Paid", "When Delivered", "Instead of Sales Order"]
 		naming_series: DF.Data | None
 		new_item_group: DF.Link | None
 		notify_customer: DF.Check
@@ -170,6 +174,7 @@ class ChannelSettings(Document):
 		self.validate_warehouses()
 		self.validate_accounts()
 		self.validate_series()
+		self.validate_instead_of_orders()
 		self.validate_payment_map()
 		self.validate_refunds()
 		self.validate_field_map()
@@ -307,6 +312,35 @@ class ChannelSettings(Document):
 					_("{0} is not a series of Sales Invoice. There are: {1}").format(
 						series, ", ".join(known)
 					),
+				)
+
+	def validate_instead_of_orders(self) -> None:
+		"""What needs a Sales Order, where none is made: each is refused by the name of its own field."""
+		if self.invoice_when != INSTEAD:
+			return
+		otherwise = _("or choose another value in {0}").format(self.label("invoice_when"))
+		if self.order_docstatus == "Submitted" and (self.afterwards or "Nothing") != "Nothing":
+			self.refuse(
+				"afterwards",
+				_("{0} needs a Sales Order, and Sales Invoices are made instead. Choose Nothing, {1}").format(
+					_(self.afterwards), otherwise
+				),
+			)
+		if self.own_numbering:
+			self.refuse(
+				"own_numbering",
+				_("is for Sales Orders, and Sales Invoices are made instead. Untick it, {0}").format(
+					otherwise
+				),
+			)
+		for row in self.field_map:
+			instead = INVOICE_OF.get(row.target_doctype)
+			if instead and not frappe.get_meta(instead).has_field(row.fieldname):
+				self.refuse(
+					"field_map",
+					_(
+						"row {0}: {1} has no field {2}, and is made instead of {3}. Delete the row, {4}"
+					).format(row.idx, _(instead), row.fieldname, _(row.target_doctype), otherwise),
 				)
 
 	def validate_payment_map(self) -> None:

@@ -7,8 +7,12 @@
 	frappe.ui.form.on("Return Authorisation", {
 		setup(frm) {
 			// Receive makes the receipts: one that is made by hand would not know what is expected.
-			frm.can_make_methods = { "Delivery Note": () => false, "Stock Entry": () => false };
+			const never = () => false;
+			frm.can_make_methods = { "Delivery Note": never, "Stock Entry": never, "Sales Invoice": never };
 			frm.set_query("sales_order", () => ({ filters: { cb_channel: frm.doc.channel, docstatus: 1 } }));
+			frm.set_query("sales_invoice", () => ({
+				filters: { cb_channel: frm.doc.channel, docstatus: 1, cb_instead_of_order: 1 },
+			}));
 			frm.set_query("warehouse", "lines", () => ({ filters: { company: frm.doc.company, is_group: 0 } }));
 			frm.set_query("serial_no", "lines", (_doc, cdt, cdn) => ({
 				filters: { item_code: locals[cdt][cdn].item_code },
@@ -22,7 +26,11 @@
 		},
 
 		sales_order(frm) {
-			if (frm.is_new() && frm.doc.sales_order) offer_lines(frm);
+			if (frm.is_new() && frm.doc.sales_order) offer_lines(frm, "Sales Order", frm.doc.sales_order);
+		},
+
+		sales_invoice(frm) {
+			if (frm.is_new() && frm.doc.sales_invoice) offer_lines(frm, "Sales Invoice", frm.doc.sales_invoice);
 		},
 	});
 
@@ -36,8 +44,8 @@
 	}
 
 	// What of the order is left, as rows a person takes out of.
-	function offer_lines(frm) {
-		frappe.db.get_doc("Sales Order", frm.doc.sales_order).then((order) => {
+	function offer_lines(frm, doctype, name) {
+		frappe.db.get_doc(doctype, name).then((order) => {
 			frm.clear_table("lines");
 			for (const row of order.items.filter((item) => item.cb_line_id))
 				frm.add_child("lines", { item_code: row.item_code, item_name: row.item_name, quantity: row.qty });

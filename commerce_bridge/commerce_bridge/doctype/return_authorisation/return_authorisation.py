@@ -29,6 +29,7 @@ class ReturnAuthorisation(Document):
 		note: DF.SmallText | None
 		order_id: DF.Data | None
 		order_number: DF.Data | None
+		sales_invoice: DF.Link | None
 		sales_order: DF.Link | None
 		shop_status: DF.Data | None
 		status: DF.Literal["Requested", "Approved", "Declined", "Received", "Closed", "Cancelled"]

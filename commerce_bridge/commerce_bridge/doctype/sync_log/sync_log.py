@@ -114,8 +114,10 @@ def _finished(before: datetime, condition=None) -> list[str]:
 
 
 def on_doctype_update() -> None:
-	"""Indexes of the sweeper, the list's filters, the look-up of a document's entries, and the count of sales."""
+	"""Indexes of the sweeper, the list's filters, the look-up of a document's entries, the count of sales, and the gateways
+	that payments were made by."""
 	frappe.db.add_index("Sync Log", ["state", "next_attempt_at"], "due")
 	frappe.db.add_index("Sync Log", ["channel", "state", "creation"], "channel_state_creation")
 	frappe.db.add_index("Sync Log", ["reference_doctype", "reference_name"], "reference")
 	frappe.db.add_index("Sync Log", ["to_count", "creation"], "to_count")
+	frappe.db.add_index("Sync Log", ["channel", "topic", "creation"], "channel_topic_creation")

@@ -40,7 +40,7 @@ frappe.query_reports["Order Reconciliation"] = {
 
 	formatter(value, row, column, data, default_formatter) {
 		if (column.fieldname === "state") return this.state(value);
-		if (column.fieldname === "document" && value) return this.link(value);
+		if (column.fieldname === "document" && value) return this.link(value, data);
 		if (column.fieldtype === "Data") return frappe.utils.escape_html(String(value ?? ""));
 		const shown = default_formatter(value, row, column, data);
 		return column.fieldname === "difference" && value
@@ -54,8 +54,9 @@ frappe.query_reports["Order Reconciliation"] = {
 		return `<span class="indicator-pill ${colours[value] || "red"}">${label}</span>`;
 	},
 
-	link(name) {
-		const link = $("<a>").attr("href", `/app/sales-order/${encodeURIComponent(name)}`).text(name);
+	link(name, row) {
+		const form = row?.doctype === "Sales Invoice" ? "sales-invoice" : "sales-order";
+		const link = $("<a>").attr("href", `/app/${form}/${encodeURIComponent(name)}`).text(name);
 		return link.prop("outerHTML");
 	},
 

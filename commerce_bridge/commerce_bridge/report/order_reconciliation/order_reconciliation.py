@@ -141,11 +141,12 @@ def _columns() -> list[dict[str, Any]]:
 		column("placed_on", _("Day"), "Date", 110),
 		column("channel", _("Channel"), "Link", 140, options="Channel Settings"),
 		# No Link: who may not read Sales Orders would get no report at all. The script makes it one.
-		column("document", _("Sales Order"), width=190),
+		column("document", _("Document"), width=190),
 		column("log", _("Sync Log"), "Link", 120, options="Sync Log"),
 		column("message", _("Reason"), width=400),
 		column("currency", _("Currency"), width=80, hidden=1),
 		column("exact", "", width=0, hidden=1),
+		column("doctype", "", width=0, hidden=1),
 	]
 
 
@@ -162,6 +163,7 @@ def _rows(orders: Iterable[Compared]) -> list[dict[str, Any]]:
 			"to_accept": None if order.to_accept is None else float(order.to_accept),
 			"exact": None if order.to_accept is None else str(order.to_accept),
 			"document": order.document,
+			"doctype": order.doctype,
 			"log": order.log,
 			"message": order.message,
 		}
