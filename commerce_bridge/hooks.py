@@ -154,7 +154,10 @@ doc_events = {
 		"after_delete": f"{_VALUES}.name_series",
 		"onload": f"{_DELIVERY}.onload",
 		"before_submit": [f"{_DELIVERY}.stamp_delivered", f"{_DIRECT}.before_submit"],
-		"before_update_after_submit": f"{_DELIVERY}.stamp_delivered",
+		"before_update_after_submit": [
+			f"{_DELIVERY}.stamp_delivered",
+			f"{_OWED}.before_update_after_submit",
+		],
 		"on_submit": [
 			_AMENDED,
 			f"{_DELIVERY}.on_submit",

@@ -136,7 +136,7 @@ def test_what_depends_on_a_choice_of_the_accountant(condition: dict[str, Any], s
 
 def test_only_what_is_done_is_offered() -> None:
 	[field] = [field for field in DOCTYPE["fields"] if field["fieldname"] == "invoice_when"]
-	assert field["options"].split("\n") == ["Never", "When Paid", "When Delivered"]
+	assert field["options"].split("\n") == ["Never", "When Paid", "When Delivered", "Instead of Sales Order"]
 
 
 def test_a_new_payment_method_is_for_every_currency() -> None:

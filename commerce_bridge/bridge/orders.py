@@ -203,7 +203,7 @@ def _digest(text: str) -> str:
 
 
 def _follow(erp: Erp, channel: Channel, told: Order, entry: Entry, record: Record) -> Outcome:
-	state = erp.get_sales_order(record.document) if record.document else None
+	state = _document_of(erp, record)
 	standing = bool(record.document) and not record.cancelled
 	view = _view(erp, channel, told, record, state)
 	order = view.order
@@ -236,6 +236,11 @@ def _follow(erp: Erp, channel: Channel, told: Order, entry: Entry, record: Recor
 		if kept:
 			return _keep(erp, channel, view, seen, record, state, kept)
 		_refuse_if_fixed(record, state, order)
+	elif state and state.status == "Submitted" and (state.billed or state.delivered):
+		raise Rejected(
+			f"The storefront opened this order again, but {_called(state)} was settled when it was cancelled: it is "
+			f"{_standing(state)}. Make a new {state.doctype} by hand for what is to be sent, then skip this entry."
+		)
 	try:
 		plan = _plan(erp, channel, with_known_items(erp, channel, order, state), entry, state)
 	except (Rejected, Misconfigured) as error:
@@ -256,6 +261,20 @@ def _follow(erp: Erp, channel: Channel, told: Order, entry: Entry, record: Recor
 		reference_name=booked.name,
 		external_number=order.number,
 	)
+
+
+def _document_of(erp: Erp, record: Record) -> SalesOrderState | None:
+	"""The document that stands for the order.
+
+	:raises Rejected: its name is another document's by now, which is none of the order's business
+	"""
+	state = erp.get_sales_order(record.document) if record.document else None
+	if state and record.doctype and state.doctype != record.doctype:
+		raise Rejected(
+			f"This order is {record.doctype} {record.document}, but there is a {state.doctype} of the same name, which would "
+			"be taken for it. Rename that one, then retry."
+		)
+	return state
 
 
 def _view(erp: Erp, channel: Channel, order: Order, record: Record, state: SalesOrderState | None) -> View:
@@ -426,8 +445,8 @@ def _hold_charges(
 	if state and state.status != "Cancelled":
 		erp.forget_pushed(channel.name, state.name)
 		erp.cancel_sales_order(state.name)
-		message += f" {_called(state)} was cancelled, so that nothing of it is sent."
 	if state:
+		message += f" {_called(state)} was cancelled, so that nothing of it is sent."
 		before = None if order.version is None else order.version - 1
 		erp.save_record(
 			replace(
@@ -591,7 +610,7 @@ def _cancel(
 ) -> Outcome:
 	known = record or Record(channel.name, RECORD_TYPE, told.id, order_id=told.id)
 	seen = replace(known, version=told.version, source_time=told.updated_at)
-	state = erp.get_sales_order(known.document) if known.document else None
+	state = _document_of(erp, known)
 	if state is None or state.status == "Cancelled" or known.cancelled:
 		if state:
 			# Cancelled here first: its pieces were sent before the shop put them back, and counted them twice.

@@ -37,6 +37,15 @@ def validate(doc: Any, method: str | None = None) -> None:
 		row.cb_undelivered = int(left and flt(row.qty) > 0 and not row.delivered_by_supplier)
 
 
+def before_update_after_submit(doc: Any, method: str | None = None) -> None:
+	"""Somebody saves a form that was opened before goods left, or were credited: the ticks stay as they are now."""
+	if direct_invoice.is_direct(doc):
+		filters, fields = {"parent": doc.name}, ["name", "cb_undelivered"]
+		ticks = dict(frappe.get_all("Sales Invoice Item", filters, fields, as_list=True))
+		for row in doc.items:
+			row.cb_undelivered = ticks.get(row.name, row.cb_undelivered)
+
+
 def on_update(doc: Any, method: str | None = None) -> None:
 	"""A direct invoice was saved or submitted: a draft counts as sold, too."""
 	if direct_invoice.is_direct(doc):

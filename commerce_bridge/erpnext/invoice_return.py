@@ -338,3 +338,37 @@ def refuse_twice(doc: Any) -> None:
 				", ".join(dict.fromkeys(row.item_code for row in too_much)), ", ".join(sorted(entries))
 			)
 		)
+
+
+def refuse_more(doc: Any) -> None:
+	"""A person may write another quantity or unit into a draft: no more comes back than left, and nothing else.
+
+	:param doc: a Stock Entry of an invoice that is being submitted
+	"""
+	rows = {row.get("cb_sales_invoice_item") for row in doc.items}
+	for row in away(doc.cb_sales_invoice, direct=True):
+		if row.name in rows and flt(row.away, 4) < 0:
+			frappe.throw(
+				_("{0} more of {1} would come back than left with Sales Invoice {2}").format(
+					-flt(row.away, 4), row.item_code, doc.cb_sales_invoice
+				)
+			)
+	if foreign := _foreign_units(doc):
+		frappe.throw(
+			_("Serial No {0} did not leave with Sales Invoice {1}").format(
+				", ".join(sorted(foreign)), doc.cb_sales_invoice
+			)
+		)
+
+
+def _foreign_units(doc: Any) -> set[str]:
+	rows = [row for row in doc.items if row.get("cb_sales_invoice_item")]
+	units = _entries(row.serial_and_batch_bundle for row in rows)
+	pieces = [
+		piece for row in rows for piece in _pieces_of_entry(row, units.get(row.serial_and_batch_bundle, []))
+	]
+	back = {piece.serial for piece in pieces if piece.serial}
+	if not back:
+		return set()
+	left = {piece.serial for moved in _moved([doc.cb_sales_invoice]).values() for piece in moved}
+	return back - left

@@ -36,8 +36,9 @@ LEDGER = """SELECT voucher_type, voucher_no, account, MIN(posting_date) AS posti
 		SUM(debit_in_account_currency - credit_in_account_currency) AS amount, SUM(debit - credit) AS base
 	FROM `tabGL Entry` WHERE voucher_no IN %(names)s AND account IN %(accounts)s AND is_cancelled = 0
 	GROUP BY voucher_type, voucher_no, account"""
-#: Payouts of one clearing account take documents one after the other: two at a time would both find them free.
-IN_TURN = "SELECT name FROM `tabAccount` WHERE name = %s FOR UPDATE"
+#: Payouts take documents one after the other: two at a time would both find them free. Those of other clearing accounts
+#: too: each would hold the gap of the index that the other writes into.
+IN_TURN = "SELECT name FROM `tabDocType` WHERE name = 'Payout' FOR UPDATE"
 #: As it is committed now, not as it was when the transaction began.
 TAKEN = """SELECT row.matched_doctype, row.matched_document, row.parent FROM `tabPayout Row` row
 	WHERE row.matched_document IN %(names)s AND row.parent != %(payout)s AND row.docstatus < 2 LOCK IN SHARE MODE"""
@@ -152,7 +153,7 @@ def _taken(doc: Any, names: Iterable[str]) -> dict[Voucher, str]:
 	wanted = tuple(names)
 	if not wanted:
 		return {}
-	frappe.db.sql(IN_TURN, doc.clearing_account)
+	frappe.db.sql(IN_TURN)
 	rows = frappe.db.sql(TAKEN, {"names": wanted, "payout": cstr(doc.name)})
 	return {(doctype, name): payout for doctype, name, payout in rows}
 

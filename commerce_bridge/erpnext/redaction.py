@@ -418,13 +418,11 @@ def _scrub(found: _Found) -> None:
 	for doctype in PARTY:
 		for table, *columns in ABOUT_PARTY:
 			_delete_about(table, columns, doctype, found.names(doctype))
-	for doctype in DOCUMENTS:
-		for table, *columns in ABOUT_DOCUMENT:
-			_delete_about(table, columns, doctype, found.names(doctype))
-		_scrub_versions(doctype, found, DOCUMENTS[doctype])
+	for doctype, columns in {**DOCUMENTS, INVOICE: INVOICE_DRAFT}.items():
+		for table, *about in ABOUT_DOCUMENT:
+			_delete_about(table, about, doctype, found.names(doctype))
+		_scrub_versions(doctype, found, columns)
 		_scrub_comments(doctype, found.names(doctype))
-	_scrub_versions(INVOICE, found, INVOICE_DRAFT)
-	_scrub_comments(INVOICE, found.names(INVOICE))
 	_scrub_letters(found)
 	_scrub_deleted(found)
 	_scrub_words(found.words)
@@ -482,7 +480,7 @@ def _scrub_letters(found: _Found) -> None:
 		[],
 	)
 	values += ["Customer", found.names("Customer")]
-	for doctype in (*DOCUMENTS, *PARTY):
+	for doctype in (*DOCUMENTS, INVOICE, *PARTY):
 		parts.append("(reference_doctype = %s AND reference_name IN %s)")
 		values += [doctype, found.names(doctype)]
 	for word in sorted(word for word in found.words if "@" in word):

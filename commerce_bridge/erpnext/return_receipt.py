@@ -339,6 +339,8 @@ def warehouse_for(disposition: str | None, company: str) -> str | None:
 def on_moved(doc: Any, method: str | None = None) -> None:
 	"""Hook: a receipt was submitted or cancelled. What it brings back changes the shipment that it left with."""
 	if doc.get("cb_sales_invoice"):
+		if doc.docstatus == SUBMITTED:
+			invoice_return.refuse_more(doc)
 		shipping.tell(frappe.get_doc(SALES_INVOICE, doc.cb_sales_invoice))
 	if doc.get("cb_return_authorisation") and frappe.db.exists(DOCTYPE, doc.cb_return_authorisation):
 		refresh(doc.cb_return_authorisation)

@@ -83,18 +83,17 @@ DIRECT_UNSENT = """SELECT DISTINCT standing.cb_channel, standing.cb_external_id 
 SHIPMENTS = """SELECT covered.delivery_note, carrier, service_provider, awb_number, tracking_url, tracking_status
 	FROM `tabShipment Delivery Note` covered JOIN `tabShipment` shipment ON shipment.name = covered.parent
 	WHERE covered.delivery_note IN %s AND shipment.docstatus = 1 ORDER BY shipment.creation, shipment.name"""
-CALLED = """SELECT external_id, document_type, document_name, fingerprint, cancelled FROM `tabChannel Record`
-	WHERE channel = %(channel)s AND record_type = %(type)s AND (
-		(document_type = 'Delivery Note' AND document_name IN (
-			SELECT parent FROM `tabDelivery Note Item` WHERE against_sales_order IN %(orders)s))
-		OR (document_type = 'Sales Invoice' AND document_name IN (
-			SELECT parent FROM `tabSales Invoice Item` WHERE sales_order IN %(orders)s)))
+#: A statement of each kind of document: an OR of them would look at all that the channel ever sent.
+_CALLED = """SELECT external_id, document_type, document_name, fingerprint, cancelled, creation, name
+	FROM `tabChannel Record` WHERE channel = %(channel)s AND record_type = %(type)s"""
+CALLED = f"""{_CALLED} AND document_type = 'Delivery Note' AND document_name IN (
+		SELECT parent FROM `tabDelivery Note Item` WHERE against_sales_order IN %(orders)s)
+	UNION ALL {_CALLED} AND document_type = 'Sales Invoice' AND document_name IN (
+		SELECT parent FROM `tabSales Invoice Item` WHERE sales_order IN %(orders)s)
 	ORDER BY creation, name"""
-CALLED_DIRECT = """SELECT external_id, document_type, document_name, fingerprint, cancelled FROM `tabChannel Record`
-	WHERE channel = %(channel)s AND record_type = %(type)s AND (
-		(document_type = 'Delivery Note' AND document_name IN (
-			SELECT parent FROM `tabDelivery Note Item` WHERE against_sales_invoice IN %(orders)s))
-		OR (document_type = 'Sales Invoice' AND document_name IN %(orders)s))
+CALLED_DIRECT = f"""{_CALLED} AND document_type = 'Delivery Note' AND document_name IN (
+		SELECT parent FROM `tabDelivery Note Item` WHERE against_sales_invoice IN %(orders)s)
+	UNION ALL {_CALLED} AND document_type = 'Sales Invoice' AND document_name IN %(orders)s
 	ORDER BY creation, name"""
 LAST_TOLD = """SELECT name, payload FROM `tabSync Log`
 	WHERE reference_doctype = %s AND reference_name = %s AND channel = %s AND topic = %s AND external_id = %s

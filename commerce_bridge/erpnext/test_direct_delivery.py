@@ -26,7 +26,7 @@ from commerce_bridge.bridge.model import (
 from commerce_bridge.bridge.orders import INSTEAD
 from commerce_bridge.bridge.plan import ReturnPlan
 from commerce_bridge.bridge.protocols import PushResult
-from commerce_bridge.erpnext import return_authorisation
+from commerce_bridge.erpnext import invoice_return, return_authorisation, shipping
 from commerce_bridge.erpnext.test_returns import ReturnsFixture
 from commerce_bridge.tests.base import SiteTestCase
 from commerce_bridge.tests.billed_cells import BillingSuite
@@ -357,6 +357,13 @@ class TestWithUpdateStock(DirectCase):
 		self.says(key, version=3, status="shipped")
 		self.assertEqual(len(self.shipments(key)), 1)
 
+	def test_what_the_shop_calls_it_is_found_by_the_documents(self) -> None:
+		"""Not by looking at all that the channel ever sent, each with a query of its own."""
+		values = {"channel": "A Shop", "type": RECORD_TYPE, "orders": ("-",)}
+		for statement in (shipping.CALLED, shipping.CALLED_DIRECT):
+			plan = frappe.db.sql(f"EXPLAIN {statement}", values, as_dict=True)
+			self.assertNotIn("DEPENDENT SUBQUERY", {row.select_type for row in plan})
+
 	def test_what_the_shop_sent_by_itself_is_this_invoice(self) -> None:
 		key, name = self.ordered()
 		self.work()
@@ -443,6 +450,18 @@ class TestWithUpdateStock(DirectCase):
 		frappe.db.commit()
 		self.assertEqual(self.books(key).returned, {"l1": 1})
 
+	def test_no_more_comes_back_than_left(self) -> None:
+		"""Of a draft, too, in which a person writes another quantity."""
+		_key, name = self.ordered()
+		row = frappe.get_doc("Sales Invoice", name).items[0]
+		part = invoice_return.Part(row.name, Decimal(1))
+		entry = frappe.get_doc("Stock Entry", invoice_return.make(name, [part], submit=False))
+		entry.items[0].qty = 3
+		entry.save()
+		with self.assertRaisesRegex(frappe.ValidationError, f"left with Sales Invoice {name}"):
+			entry.submit()
+		frappe.db.rollback()
+
 	def test_batches_come_back_as_they_left(self) -> None:
 		self.fixture.make_item(BATCHED)
 		frappe.db.set_value(
@@ -506,6 +525,30 @@ class TestWithUpdateStock(DirectCase):
 			(entry.docstatus, self.fixture.units_of(entry.name)), (1, self.fixture.units_of(oname))
 		)
 		self.assertEqual(self.cost_of(oname, entry.name), 0)
+
+	def test_a_unit_that_left_with_another_invoice_does_not_come_back(self) -> None:
+		self.fixture.make_traced(TRACED)
+		self.fixture.receive_stock(TRACED, 4, 5.0)
+		orders = [self.ordered(line(1, 2).model_copy(update={"sku": TRACED})) for _number in range(2)]
+		(key, name), (_other, sold) = orders
+		self.give_back(key, back("l1", 1, restock=True))
+		[draft] = self.fixture.entries_back(name)
+		for unit, refused in (
+			(min(self.fixture.units_of(sold)), True),
+			(min(self.fixture.units_of(name)), False),
+		):
+			draft.reload()
+			draft.items[0].update({"serial_no": unit, "use_serial_batch_fields": 1})
+			draft.save()
+			frappe.db.commit()
+			if refused:
+				with self.assertRaisesRegex(frappe.ValidationError, f"{unit} did not leave with .*{name}"):
+					draft.submit()
+				frappe.db.rollback()
+			else:
+				draft.submit()
+				frappe.db.commit()
+		self.assertEqual(self.books(key).returned, {"l1": 1})
 
 	def test_a_person_s_credit_note_that_moves_stock_counts_and_does_so_once(self) -> None:
 		key, name = self.ordered()

@@ -121,6 +121,13 @@ class TestLife(DirectStockCase):
 		self.changed(lambda: self.credit(invoice, 3), 10)
 		self.assertEqual(self.ticks(invoice), [0])
 
+	def test_a_form_opened_before_a_credit_is_saved_after_it(self) -> None:
+		invoice = self.invoice((PHONE, 3))
+		form = frappe.get_doc("Sales Invoice", invoice.name)
+		self.credit(invoice, 3)
+		form.save()
+		self.assertEqual(self.ticks(invoice), [0])
+
 	def test_a_draft_credit_note_frees_nothing(self) -> None:
 		invoice = self.invoice((PHONE, 3))
 		doc = make_sales_return(invoice.name)

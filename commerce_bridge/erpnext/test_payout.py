@@ -468,6 +468,23 @@ class TestRefused(PayoutCase):
 		processes.go_on([process])
 		processes.wait_for(process, "waited")
 
+	def test_one_of_another_clearing_account_waits_too(self) -> None:
+		"""Both would hold the same gap of the index, and write into it: a deadlock."""
+		other = self.bring(self.row("b1", "payment", "10.00", reference="?"), payout_id="setl_2")
+		other.db_set("clearing_account", self.account("CB Other Clearing", "Cash"))
+		first = self.bring(self.row("b1", "payment", "10.00", reference="!"))
+		mine, theirs = self.pay("p1", 10), self.pay("p2", 10)
+		first.rows[0].update({"matched_doctype": "Payment Entry", "matched_document": mine})
+		payout_matching.judge(first)
+		judge = f'frappe.get_attr("{payout_matching.__name__}.judge")(doc)'  # nothing is written
+		take = TAKE.format(payout=other.name, payment=theirs).replace("doc.save()", judge)
+		[process] = processes.start(take)
+		self.addCleanup(processes.kill, process)
+		processes.go_on([process])
+		processes.wait_for(process, "looked")
+		processes.go_on([process])
+		processes.wait_for(process, "waited")
+
 	def test_accounts_that_cannot_work_are_named(self) -> None:
 		self.pay("pay_1", 100)
 		doc = self.bring(self.row("b1", "payment", "100.00", "2.00", reference="pay_1"))

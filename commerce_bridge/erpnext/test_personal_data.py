@@ -419,9 +419,25 @@ class TestInvoicesInsteadOfOrders(DirectPrivacyCase):
 		frappe.get_doc("Sales Invoice", order).add_comment(
 			"Comment", f"Call {someone.phone}, {someone.email}"
 		)
+		mail = {
+			"doctype": "Email Queue",
+			"message": f"Dear {someone.last_name}",
+			"sender": "shop@privacy.example",
+		}
+		mail |= {"reference_doctype": "Sales Invoice", "reference_name": order}
+		queued = frappe.get_doc({**mail, "recipients": [{"recipient": someone.email}]}).insert()
+		call = {
+			"doctype": "Communication",
+			"subject": f"{someone.last_name} called",
+			"phone_no": someone.phone,
+		}
+		call |= {"reference_doctype": "Sales Invoice", "reference_name": order}
+		called = frappe.get_doc({**call, "communication_type": "Communication"}).insert()
 		frappe.db.commit()
 		entry = self.erased(someone)
 		self.assertIn("Erased: 1 customers, 1 orders", entry.message)
+		self.assertFalse(frappe.db.exists("Email Queue", queued.name))
+		self.assertEqual(frappe.db.get_value("Communication", called.name, "subject"), "Redacted")
 		self.nothing_left(someone)
 		doc = frappe.get_doc("Sales Invoice", order)
 		self.assertIn(someone.last_name, doc.customer_name)

@@ -87,6 +87,16 @@ class BilledCells(BillingSuite):
 		self.assertEqual(self.tell(key, cancelled(10))["state"], "Succeeded")
 		self.assertEqual(len(self.notes(key)), 1, "once")
 
+	def test_opened_again_after_it_was_credited_is_a_person_s(self) -> None:
+		for invoices in (PAID, InvoicePolicy(when="Instead of Sales Order")):
+			with self.subTest(invoices.when):
+				key = self.sold(invoices)
+				self.tell(key, cancelled(9))
+				row = self.tell(key, order(12))
+				self.assertEqual((row["state"], row["error_class"]), ("Failed", "Rejected"), row["message"])
+				self.assertIn("by hand", row["message"])
+				self.assertEqual((len(self.invoices(key)), len(self.notes(key))), (1, 1), "as it was")
+
 	def test_cancelled_with_a_draft_of_ours_is_cancelled(self) -> None:
 		key = self.sold(DRAFTS)
 		[draft] = self.invoices(key)
