@@ -19,7 +19,7 @@ from commerce_bridge.erpnext.test_availability import CASE, PHONE, SHOP, Availab
 from commerce_bridge.erpnext.test_orders import SHOP as ORDERS_SHOP
 from commerce_bridge.erpnext.test_orders import OrdersCase, line
 
-BUNDLE = "CB-DIRECT-SET"
+BUNDLE = "CB-UNDELIVERED-SET"
 
 
 class DirectStockCase(AvailabilityCase):
