@@ -124,7 +124,10 @@ def test_each_credential_names_the_storefront_s_screen(platform: str) -> None:
 	("condition", "shown_then"),
 	[
 		({"invoice_when": "When Paid"}, {"invoice_docstatus", "invoice_dated", "invoice_series"}),
-		({"invoice_when": "Instead of Sales Order"}, {"invoice_docstatus", "invoice_update_stock", "invoice_series"}),
+		(
+			{"invoice_when": "Instead of Sales Order"},
+			{"invoice_docstatus", "invoice_update_stock", "invoice_series"},
+		),
 		({"credit_notes": 1}, {"credit_note_docstatus", "credit_note_series", "adjustment_item"}),
 		({"returns": "Submitted"}, {"return_warehouse"}),
 	],
