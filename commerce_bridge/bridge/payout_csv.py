@@ -36,6 +36,7 @@ HEADER_WITHIN = 40
 DELIMITERS = (",", ";", "\t", "|")
 LONGEST_ID = 140  # of what ERPNext keeps in a field
 LONGEST_NOTE = 500
+NO_CURRENCY = "XXX"  # ISO 4217: a transaction without one
 BOMS = (
 	(codecs.BOM_UTF8, "utf-8"),
 	(codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -423,4 +424,4 @@ def _day_first(rows: Sequence[tuple[int, str, Mapping[str, str]]], preset: Prese
 def _currency(values: Mapping[str, str], preset: Preset) -> str:
 	"""For the number of decimals only: what is wrong with it is said when the row is read."""
 	code = values.get("currency", "").strip().upper() or preset.currency or ""
-	return code if re.fullmatch(r"[A-Z]{3}", code) else "XXX"
+	return code if re.fullmatch(r"[A-Z]{3}", code) else NO_CURRENCY

@@ -40,6 +40,10 @@ class MoneyCellSiteFixture(HistorySiteFixture):
 		frappe.delete_doc("Sales Invoice", name)
 		frappe.db.commit()
 
+	def forget_order(self, key: str) -> None:
+		frappe.db.set_value("Sync Log", {"external_id": key, "topic": "order.upserted"}, "payload", "")
+		frappe.db.commit()
+
 
 class TestMoneyCells(money_cells.MoneyCells, SiteTestCase):
 	__test__ = True
@@ -48,10 +52,6 @@ class TestMoneyCells(money_cells.MoneyCells, SiteTestCase):
 	def setUp(self) -> None:
 		self.fixture = MoneyCellSiteFixture()
 		super().setUp()
-
-	def forget_order(self, key: str) -> None:
-		frappe.db.set_value("Sync Log", {"external_id": key, "topic": "order.upserted"}, "payload", "")
-		frappe.db.commit()
 
 	def test_people_s_documents_are_saved_whatever_the_channel_lacks(self) -> None:
 		"""Without a company, no settings of the channel can be loaded: nothing is told, and nobody is kept from working."""

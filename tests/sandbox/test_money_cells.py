@@ -25,6 +25,11 @@ class MoneyCellFixture(HistoryFixture):
 	def delete_invoice(self, name: str) -> None:
 		self.erp.delete_invoice(name)
 
+	def forget_order(self, key: str) -> None:
+		query = "update sync_log set payload = '' where external_id = ? and topic = 'order.upserted'"
+		with self.erp.transaction():
+			self.sandbox.database.write(query, key)
+
 
 class TestMoneyCells(money_cells.MoneyCells):
 	__test__ = True
@@ -35,8 +40,3 @@ class TestMoneyCells(money_cells.MoneyCells):
 		self.fixture = MoneyCellFixture(Path(folder.name) / "erp.sqlite")
 		self.addCleanup(self.fixture.sandbox.database.close)
 		super().setUp()
-
-	def forget_order(self, key: str) -> None:
-		query = "update sync_log set payload = '' where external_id = ? and topic = 'order.upserted'"
-		with self.erp.transaction():
-			self.fixture.sandbox.database.write(query, key)
