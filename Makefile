@@ -8,7 +8,7 @@ CHANNEL ?= custom
 E2E_SHOP ?= vendure
 E2E_ERP ?= sandbox
 
-.PHONY: help demo test test-unit test-site test-browser shop chaos walk bench e2e lint format clean
+.PHONY: help demo test test-unit test-site test-site-if-found test-browser shop chaos walk bench e2e lint format clean
 
 help:
 	@echo "make demo       200 orders through a simulated storefront and an embedded ERP (CHANNEL=custom, shopify or woocommerce, SERVE=1)"
@@ -34,7 +34,9 @@ $(VENV)/.stamp: pyproject.toml scripts/environment.py
 demo: $(VENV)/.stamp
 	@CHANNEL="$(CHANNEL)" SERVE="$(SERVE)" $(RUN) -m sandbox.demo
 
-test: test-unit
+test: test-unit test-site-if-found
+
+test-site-if-found: $(VENV)/.stamp
 	@$(RUN) scripts/site_run.py test --if-found
 
 test-unit: $(VENV)/.stamp

@@ -36,6 +36,7 @@ class GradedCase(SiteTestCase):
 		self.channels = {name: self.fixture.make_channel(name) for name in (ONE, TWO)}
 		self.item_group()
 		self.item(PHONE, has_serial_no=1, cb_listing_mode="Unit")
+		self.fixture.close_orders(PHONE)
 		self.quarantine = self.warehouse("CB Quarantine", "Quarantine")
 		frappe.db.sql(
 			"UPDATE `tabSerial No` SET cb_grade = NULL, cb_sales_order = NULL WHERE item_code = %s", PHONE

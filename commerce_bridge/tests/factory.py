@@ -122,8 +122,8 @@ class SiteFixture:
 		self._forget_parties()
 		self._forget_undelivered()
 		self.set_alerts()
-		for name in frappe.get_all("Channel Settings", {"state": ("!=", "Paused")}, pluck="name"):
-			frappe.db.set_value("Channel Settings", name, "state", "Paused")  # those of other tests
+		others = {"state": ("!=", ChannelStatus.DISABLED.value)}  # channels of other tests
+		frappe.db.set_value("Channel Settings", others, "state", ChannelStatus.DISABLED.value)
 		frappe.db.commit()
 		channel_settings.forget()
 		frappe.db.commit()
@@ -232,7 +232,7 @@ class SiteFixture:
 	def set_stock(self, item_code: str, quantity: Decimal) -> None:
 		"""Free of what earlier tests left: their orders are closed, the stock is brought to the number."""
 		self._unreserve(item_code)
-		self._close_orders(item_code)
+		self.close_orders(item_code)
 		values = {"item_code": item_code, "warehouse": self.warehouse}
 		actual = frappe.db.get_value("Bin", values, "actual_qty") or 0
 		difference = float(quantity) - actual
@@ -402,15 +402,17 @@ class SiteFixture:
 		rows = frappe.get_all("Drift Check", {"channel": channel}, fields, order_by="started")
 		return [(row.name, row.drifted, Decimal(str(row.units))) for row in rows]
 
-	def _close_orders(self, item_code: str) -> None:
-		filters = {"item_code": item_code, "docstatus": ("<", 2), "parenttype": "Sales Order"}
+	def close_orders(self, item_code: str) -> None:
+		"""Nothing of the item is promised to orders of earlier tests any more."""
+		open_ones = ["status", "not in", ("Closed", "Completed", "Cancelled")]
 		names = {
 			name
 			for doctype in ("Sales Order Item", "Packed Item")
-			for name in frappe.get_all(doctype, filters, pluck="parent", distinct=True)
+			for name in frappe.get_all(
+				"Sales Order", [open_ones, [doctype, "item_code", "=", item_code]], pluck="name"
+			)
 		}
-		standing = {"name": ("in", sorted(names)), "status": ("not in", ("Closed", "Completed"))}
-		for name in frappe.get_all("Sales Order", standing, pluck="name", order_by="name") if names else ():
+		for name in sorted(names):
 			doc = frappe.get_doc("Sales Order", name)
 			if doc.docstatus == 0:
 				doc.delete(ignore_permissions=True)
