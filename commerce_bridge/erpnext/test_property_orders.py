@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,15 +28,17 @@ from commerce_bridge.tests.strategies import CURRENCIES, EXPRESS, FREIGHT, MOMEN
 
 SHOP = "Any Orders Shop"
 ZERO = Decimal(0)
+#: Orders made up; the whole is 200, which takes some minutes.
+ORDERS = int(os.environ.get("COMMERCE_BRIDGE_RANDOM_ORDERS", "40"))
 COARSE = tuple(currency for currency, decimals in CURRENCIES.items() if decimals <= 2)
 FINE = tuple(currency for currency, decimals in CURRENCIES.items() if decimals > 2)
 
 
-def examples(count: int) -> settings:
+def examples(share: int = 1) -> settings:
 	"""Failures are shown as they were found: shrinking one here takes minutes. And they are kept nowhere: a
 	bench's folders are not ours to write to."""
 	return settings(
-		max_examples=count,
+		max_examples=ORDERS // share,
 		deadline=None,
 		database=None,
 		phases=(Phase.generate,),
@@ -154,13 +157,13 @@ class TestOrdersToTheCent(PropertyCase):
 		any_currency = "allow_multi_currency_invoices_against_single_party_account"
 		site_settings.change(self, "Accounts Settings", **{any_currency: 1})
 
-	@examples(200)
+	@examples()
 	@given(order=orders(currencies=COARSE))
 	def test_a_sales_order_is_the_order(self, order: Order) -> None:
 		with self.booked(order) as doc:
 			self.assert_is(doc, order)
 
-	@examples(50)
+	@examples(4)
 	@given(order=orders(currencies=COARSE), data=st.data())
 	def test_two_invoices_are_the_order(self, order: Order, data: st.DataObject) -> None:
 		with self.booked(order) as doc:
@@ -201,7 +204,7 @@ class TestInvoicesToTheCent(PropertyCase):
 		instead = InvoicePolicy(when="Instead of Sales Order")
 		self.channel = self.channel.model_copy(update={"invoices": instead})
 
-	@examples(100)
+	@examples(2)
 	@given(order=orders(currencies=COARSE))
 	def test_a_sales_invoice_is_the_order(self, order: Order) -> None:
 		with self.booked(order) as doc:
@@ -223,7 +226,7 @@ class TestThreeDecimals(PropertyCase):
 		super().setUp()
 		site_settings.change(self, "System Settings", currency_precision="3")
 
-	@examples(50)
+	@examples(4)
 	@given(order=orders(currencies=(*FINE, "USD")))
 	def test_a_sales_order_is_the_order(self, order: Order) -> None:
 		with self.booked(order) as doc:
