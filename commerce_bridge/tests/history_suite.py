@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from itertools import islice, permutations, product
+from itertools import chain, islice, permutations, product
 from math import factorial, prod
 from typing import Any, Protocol
 
@@ -76,19 +76,21 @@ class HistorySuite(CellSuite):
 				self.play(history, phases)
 
 	def arrivals(self, history: History) -> Iterator[tuple[Sequence[EventData], ...]]:
-		"""Every order of arrival, or as many as there is time for, the order of the moments among them."""
+		"""Every order of arrival, or as many as there is time for: first the order of the moments and its opposite."""
 		counts = [len(phase.events) for phase in history.phases]
 		every = max(counts) <= ALL_ORDERS_UPTO and prod(map(factorial, counts)) <= self.most
 		if every:
 			yield from product(*(permutations(phase.events) for phase in history.phases))
 			return
-		yield tuple(phase.events for phase in history.phases)
-		yield tuple(phase.events[::-1] for phase in history.phases)
 		chance = random.Random(history.name)
+		ends = (
+			tuple(phase.events for phase in history.phases),
+			tuple(phase.events[::-1] for phase in history.phases),
+		)
 		shuffled = (
 			tuple(_shuffled(chance, phase.events) for phase in history.phases) for _ in range(AT_RANDOM)
 		)
-		yield from islice(shuffled, max(min(self.most, AT_RANDOM) - 2, 0))
+		yield from islice(chain(chance.sample(ends, 2), shuffled), min(self.most, AT_RANDOM))
 
 	def play(self, history: History, phases: Sequence[Sequence[EventData]]) -> None:
 		self._use(history)

@@ -1,6 +1,7 @@
 """The order histories on a real site, their ledgers included.
 
-Of each history a few orders of arrival are played; `COMMERCE_BRIDGE_ARRIVALS` says how many ("all": every one).
+Of each history one order of arrival is played, forwards or backwards; `COMMERCE_BRIDGE_ARRIVALS` says how many ("all":
+every one).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from commerce_bridge.tests.base import SiteTestCase
 from commerce_bridge.tests.order_cells import T0
 from commerce_bridge.tests.site_money import MoneySiteFixture
 
-ARRIVALS = os.environ.get("COMMERCE_BRIDGE_ARRIVALS", "2")
+ARRIVALS = os.environ.get("COMMERCE_BRIDGE_ARRIVALS", "1")
 #: By the documents that stand for the order, cancelled ones too: what they booked is taken back by their own entries.
 OF_ORDERS = """SELECT name FROM `tabSales Invoice` WHERE name IN %(orders)s OR return_against IN %(orders)s
 		OR name IN (SELECT parent FROM `tabSales Invoice Item` WHERE sales_order IN %(orders)s)
