@@ -53,6 +53,8 @@ class TestStates(ReconciliationCase):
 		self.assertEqual(self.rows(DIFFERING), {})
 
 	def test_held_order_is_accepted_with_its_difference(self) -> None:
+		round_off = {"account_name": "Round Off", "company": self.fixture.company}
+		self.fixture.make_channel(SHOP, rounding_account=frappe.db.get_value("Account", round_off))
 		entry = self.held("H1")
 		self.assertEqual(entry.state, "Failed")
 		[row] = self.report(DIFFERING)["result"]

@@ -46,6 +46,15 @@ OUR_TABLES = (
 
 #: Every policy at its default, whatever an earlier test left.
 POLICIES: dict[str, Any] = {
+	"alert_recipients": [],
+	"cost_center": None,
+	"tolerance": 0,
+	"rounding_account": None,
+	"fee_item": None,
+	"owner_title": "ERPNext",
+	"owner_images": "ERPNext",
+	"owner_price": "ERPNext",
+	"owner_customer": "Storefront",
 	"order_docstatus": "Submitted",
 	"push_stock": 1,
 	"stock_buffer": 0,
