@@ -5,6 +5,7 @@ from __future__ import annotations
 from commerce_bridge.erpnext import (
 	channel_watch,
 	digest,
+	direct_stock,
 	item_price,
 	notification,
 	onboarding,
@@ -84,6 +85,7 @@ def notice_shipments() -> None:
 
 def check_stock() -> None:
 	"""Each night, before the resync: notes what the shops show that differs from what is available."""
+	direct_stock.heal()
 	resync.check_all()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import frappe
-from frappe.utils import flt, now
+from frappe.utils import add_days, create_batch, flt, now
 
 from commerce_bridge.erpnext import direct_invoice, sql, stock_change
 from commerce_bridge.erpnext.available import OWED
@@ -21,6 +21,14 @@ LEFT = f"""SELECT row.name, row.cb_undelivered AS ticked, {OWED} > 0 AS is_left 
 	JOIN `tabSales Invoice` invoice ON invoice.name = row.parent AND invoice.docstatus = 1
 		AND invoice.update_stock = 0 AND invoice.cb_instead_of_order = 1
 	WHERE row.parent IN %s AND row.delivered_by_supplier = 0"""
+#: Invoices with a tick that may be wrong: one that stands, or one of an invoice delivered or credited lately.
+DOUBTFUL = """SELECT parent FROM `tabSales Invoice Item` WHERE cb_undelivered = 1 AND docstatus = 1
+	UNION SELECT row.against_sales_invoice FROM `tabDelivery Note` note
+		JOIN `tabDelivery Note Item` row ON row.parent = note.name AND row.against_sales_invoice IS NOT NULL
+		WHERE note.modified >= %(since)s
+	UNION SELECT return_against FROM `tabSales Invoice`
+		WHERE modified >= %(since)s AND is_return = 1 AND return_against IS NOT NULL"""
+LATELY, AT_A_TIME = 2, 500  # days, invoices
 PARTS = """SELECT DISTINCT part.item_code FROM `tabProduct Bundle` bundle
 	JOIN `tabProduct Bundle Item` part ON part.parent = bundle.name WHERE bundle.new_item_code IN %s"""
 
@@ -104,6 +112,15 @@ def follow(invoices: Iterable[str]) -> None:
 	rows = frappe.db.sql(LEFT, (names,), as_dict=True) if names else ()
 	for tick in (0, 1):
 		_tick([row.name for row in rows if row.is_left == tick and row.ticked != tick], tick)
+
+
+def heal() -> None:
+	"""Each night, before levels are compared and sent over. Two documents of one invoice that are submitted in the same
+	instant do not see each other, and the tick of the later one is wrong."""
+	names = frappe.db.sql(DOUBTFUL, {"since": add_days(now(), -LATELY)}, pluck=True)
+	for chunk in create_batch(sorted(names), AT_A_TIME):
+		follow(chunk)
+		frappe.db.commit()
 
 
 def _tick(rows: Iterable[str], tick: int) -> None:

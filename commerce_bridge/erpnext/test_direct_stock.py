@@ -11,8 +11,9 @@ from unittest.mock import patch
 import frappe
 from erpnext.accounts.doctype.sales_invoice.sales_invoice import make_delivery_note, make_sales_return
 from erpnext.stock.doctype.delivery_note.delivery_note import make_sales_return as make_return
-from frappe.utils import nowdate
+from frappe.utils import add_days, now, nowdate
 
+from commerce_bridge import tasks
 from commerce_bridge.bridge import feeds, unbooked, worker
 from commerce_bridge.erpnext import available, bin, channel_listing, direct_stock
 from commerce_bridge.erpnext.test_availability import CASE, PHONE, SHOP, AvailabilityCase
@@ -223,6 +224,22 @@ class TestUpdateStock(DirectStockCase):
 			self.invoice((PHONE, 11), update_stock=1)
 		frappe.db.rollback()
 		self.assertEqual(self.level(), 10)
+
+
+class TestAtNight(DirectStockCase):
+	def test_ticks_that_documents_of_one_instant_left_wrong_are_right_in_the_morning(self) -> None:
+		sent, credited, stopped, waiting = (self.invoice((PHONE, 1)) for _number in range(4))
+		long_ago = {"modified": add_days(now(), -9)}
+		frappe.db.set_value("Delivery Note", self.deliver_some(sent, 1).name, long_ago, update_modified=False)
+		self.cancel(self.credit(credited, 1))
+		self.cancel(self.deliver_some(stopped, 1))
+		invoices, right = (sent, credited, stopped, waiting), [[0], [1], [1], [1]]
+		self.assertEqual([self.ticks(invoice) for invoice in invoices], right)
+		for invoice, tick in ((sent, 1), (credited, 0), (stopped, 0)):
+			frappe.db.set_value("Sales Invoice Item", {"parent": invoice.name}, "cb_undelivered", tick)
+		frappe.db.commit()
+		tasks.check_stock()
+		self.assertEqual([self.ticks(invoice) for invoice in invoices], right)
 
 
 class TestBundles(DirectStockCase):
