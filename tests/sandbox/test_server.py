@@ -98,7 +98,7 @@ def test_the_demo_ends_well_and_says_so(platform: str) -> None:
 		env={"PATH": "/usr/bin:/bin", "COLUMNS": "120", "CHANNEL": platform},
 		capture_output=True,
 		text=True,
-		timeout=150,
+		timeout=250,
 		check=False,
 	)
 	assert done.returncode == 0, done.stdout + done.stderr
