@@ -12,7 +12,7 @@ E2E_ERP ?= sandbox
 
 help:
 	@echo "make demo       200 orders through a simulated storefront and an embedded ERP (CHANNEL=custom, shopify or woocommerce, SERVE=1)"
-	@echo "make test       pytest, then the site tests if a bench is found (BENCH=/path SITE=name)"
+	@echo "make test       pytest and the site tests, if a bench is found (BENCH=/path SITE=name); -j2: side by side"
 	@echo "make test-unit  pytest only"
 	@echo "make test-site  site tests of this checkout on a bench"
 	@echo "make test-browser  the Desk in Chromium on a site, with axe-core; skipped where something is missing (SCREENSHOTS=1)"

@@ -216,6 +216,7 @@ scheduler_events = {
 		"5 0 * * *": ["commerce_bridge.tasks.change_prices"],
 		"25 * * * *": ["commerce_bridge.tasks.check_webhooks"],
 		"30 1 * * *": ["commerce_bridge.tasks.tell_warnings"],
+		"45 1 * * *": ["commerce_bridge.tasks.count_undelivered"],
 		# At night, one after the other: what somebody edited in a shop is noted before it is sent over.
 		"0 2 * * *": ["commerce_bridge.tasks.check_stock"],
 		"0 3 * * *": ["commerce_bridge.tasks.resync_stock"],

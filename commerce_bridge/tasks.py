@@ -83,9 +83,13 @@ def notice_shipments() -> None:
 	wake.wake()
 
 
+def count_undelivered() -> None:
+	"""Each night, before levels are compared: what invoices that stand for orders still owe."""
+	direct_stock.count_again()
+
+
 def check_stock() -> None:
 	"""Each night, before the resync: notes what the shops show that differs from what is available."""
-	direct_stock.heal()
 	resync.check_all()
 
 

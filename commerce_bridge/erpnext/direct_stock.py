@@ -17,18 +17,19 @@ from commerce_bridge.erpnext.available import OWED
 
 SUBMITTED = 1
 #: Rows of invoices that are submitted and moved nothing themselves, and whether something is left of each.
-LEFT = f"""SELECT row.name, row.cb_undelivered AS ticked, {OWED} > 0 AS is_left FROM `tabSales Invoice Item` row
+LEFT = f"""SELECT row.name, row.parent, row.cb_undelivered AS ticked, {OWED} > 0 AS is_left FROM `tabSales Invoice Item` row
 	JOIN `tabSales Invoice` invoice ON invoice.name = row.parent AND invoice.docstatus = 1
 		AND invoice.update_stock = 0 AND invoice.cb_instead_of_order = 1
 	WHERE row.parent IN %s AND row.delivered_by_supplier = 0"""
-#: Invoices with a tick that may be wrong: one that stands, or one of an invoice delivered or credited lately.
+#: Invoices with a tick that may be wrong: those with one, and those that somebody touched, delivered or credited lately.
 DOUBTFUL = """SELECT parent FROM `tabSales Invoice Item` WHERE cb_undelivered = 1 AND docstatus = 1
 	UNION SELECT row.against_sales_invoice FROM `tabDelivery Note` note
 		JOIN `tabDelivery Note Item` row ON row.parent = note.name AND row.against_sales_invoice IS NOT NULL
 		WHERE note.modified >= %(since)s
 	UNION SELECT return_against FROM `tabSales Invoice`
-		WHERE modified >= %(since)s AND is_return = 1 AND return_against IS NOT NULL"""
-LATELY, AT_A_TIME = 2, 500  # days, invoices
+		WHERE modified >= %(since)s AND is_return = 1 AND return_against IS NOT NULL
+	UNION SELECT name FROM `tabSales Invoice` WHERE modified >= %(since)s AND cb_instead_of_order = 1"""
+LATELY, AT_A_TIME = 7, 500  # days, invoices
 PARTS = """SELECT DISTINCT part.item_code FROM `tabProduct Bundle` bundle
 	JOIN `tabProduct Bundle Item` part ON part.parent = bundle.name WHERE bundle.new_item_code IN %s"""
 
@@ -105,22 +106,29 @@ def on_delivery(doc: Any, method: str | None = None) -> None:
 # --- following -------------------------------------------------------------------------------------------
 
 
-def follow(invoices: Iterable[str]) -> None:
+def follow(invoices: Iterable[str]) -> set[str]:
 	"""Ticks the rows of these direct invoices of which something is left, and no others: one query, and one statement
-	where a tick changes, or two."""
+	where a tick changes, or two.
+
+	:return: the invoices of which one changed
+	"""
 	names = tuple(invoices)
 	rows = frappe.db.sql(LEFT, (names,), as_dict=True) if names else ()
+	wrong = [row for row in rows if row.is_left != row.ticked]
 	for tick in (0, 1):
-		_tick([row.name for row in rows if row.is_left == tick and row.ticked != tick], tick)
+		_tick([row.name for row in wrong if row.is_left == tick], tick)
+	return {row.parent for row in wrong}
 
 
-def heal() -> None:
-	"""Each night, before levels are compared and sent over. Two documents of one invoice that are submitted in the same
-	instant do not see each other, and the tick of the later one is wrong."""
+def count_again() -> None:
+	"""Each night: two documents of one invoice that are submitted in the same instant do not see each other, and the
+	ticks of the later one are wrong. Shops are told of what changed."""
 	names = frappe.db.sql(DOUBTFUL, {"since": add_days(now(), -LATELY)}, pluck=True)
 	for chunk in create_batch(sorted(names), AT_A_TIME):
-		follow(chunk)
-		frappe.db.commit()
+		frappe.db.commit()  # nosemgrep: each chunk sees what was committed until it begins, and locks its own rows only
+		for name in sorted(follow(chunk)):
+			note(frappe.get_doc(direct_invoice.DOCTYPE, name))
+	frappe.db.commit()  # nosemgrep: the last chunk
 
 
 def _tick(rows: Iterable[str], tick: int) -> None:

@@ -238,7 +238,7 @@ class TestAtNight(DirectStockCase):
 		for invoice, tick in ((sent, 1), (credited, 0), (stopped, 0)):
 			frappe.db.set_value("Sales Invoice Item", {"parent": invoice.name}, "cb_undelivered", tick)
 		frappe.db.commit()
-		tasks.check_stock()
+		self.changed(tasks.count_undelivered, 6)
 		self.assertEqual([self.ticks(invoice) for invoice in invoices], right)
 
 

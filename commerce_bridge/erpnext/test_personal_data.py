@@ -70,14 +70,17 @@ class Someone:
 
 
 def tables_with(*words: str) -> set[str]:
-	"""Every table of the site with a text column in which one of the words stands, as it is or as JSON writes it."""
+	"""Every table of the site with a text column in which one of the words stands, as it is or as JSON writes it.
+
+	Each table is read once. A row that is too long to be searched counts as one that has it.
+	"""
 	frappe.db.rollback()
 	forms = {form for word in words for form in (word, json.dumps(word)[1:-1])}
 	pattern = "|".join(re.escape(form) for form in sorted(forms))
 	found = set()
 	for row in frappe.db.sql(TEXT_COLUMNS, as_dict=True):
 		columns = ", ".join(f"`{column}`" for column in row.names.split(","))
-		condition = f"CONCAT_WS('\n', {columns}) RLIKE %s"  # each table is read once
+		condition = f"COALESCE(CONCAT_WS('\n', {columns}) RLIKE %s, 1)"
 		if frappe.db.sql(f"SELECT 1 FROM `{row.tab}` WHERE {condition} LIMIT 1", (f"(?i){pattern}",)):
 			found.add(row.tab)
 	return found
@@ -163,7 +166,7 @@ class PrivacyCase(WebhookCase):
 		)  # finds it by what it says, as the books do
 		frappe.db.commit()
 		words = [word for someone in people for word in someone.words]
-		self.assertEqual(tables_with(*words) - BOOKS, set())
+		self.assertEqual(tables_with(*words) - BOOKS, set(), words)
 
 	def customer_of(self, order: str) -> str:
 		frappe.db.rollback()

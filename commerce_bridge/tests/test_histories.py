@@ -1,7 +1,7 @@
 """The order histories on a real site, their ledgers included.
 
-Of each history one order of arrival is played, forwards or backwards; `COMMERCE_BRIDGE_ARRIVALS` says how many ("all":
-every one).
+Of each history one order of arrival is played, forwards or backwards; `COMMERCE_BRIDGE_ARRIVALS` says how many, and "all"
+that it is as on the sandbox.
 """
 
 from __future__ import annotations
