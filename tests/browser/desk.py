@@ -36,8 +36,9 @@ UNREACHABLE = """() => {
 		problems.push(`the page scrolls sideways: ${document.documentElement.scrollWidth} of ${width}`);
 	for (const element of document.querySelectorAll("button, input, select, textarea, a[href], [role=button], [role=tab]")) {
 		if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
-		// Frappe's drawer until it is drawn out; its tables, whose heads follow their bodies when those are scrolled.
-		if (element.closest(".overlay-sidebar:not(.opened), .datatable, .form-grid-container")) continue;
+		// Frappe's drawer until it is drawn out; its alerts, which slide in and out; its tables, whose heads follow their
+		// bodies when those are scrolled.
+		if (element.closest(".overlay-sidebar:not(.opened), .desk-alert, .datatable, .form-grid-container")) continue;
 		const box = element.getBoundingClientRect();
 		if (box.width < 2 || box.height < 2) continue;
 		const around = holders(element);
@@ -158,6 +159,7 @@ class Desk:
 	def dialog(self, title: str) -> Locator:
 		found = self.page.locator(".modal.show").filter(has=self.page.get_by_text(title, exact=True))
 		expect(found).to_be_visible()
+		expect(found).to_have_css("opacity", "1")  # a dialog fades in
 		return found
 
 	def close(self, dialog: Locator) -> None:
