@@ -36,9 +36,11 @@ UNREACHABLE = """() => {
 		problems.push(`the page scrolls sideways: ${document.documentElement.scrollWidth} of ${width}`);
 	for (const element of document.querySelectorAll("button, input, select, textarea, a[href], [role=button], [role=tab]")) {
 		if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
-		// Frappe's drawer until it is drawn out; its alerts, which slide in and out; its tables, whose heads follow their
-		// bodies when those are scrolled.
-		if (element.closest(".overlay-sidebar:not(.opened), .desk-alert, .datatable, .form-grid-container")) continue;
+		// Frappe's drawer until it is drawn out; its tables, whose heads follow their bodies when those are scrolled.
+		if (element.closest(".overlay-sidebar:not(.opened), .datatable, .form-grid-container")) continue;
+		// Its alerts while they slide in or out.
+		const moves = element.closest(".desk-alert")?.getAnimations() ?? [];
+		if (moves.some((move) => move.playState === "running")) continue;
 		const box = element.getBoundingClientRect();
 		if (box.width < 2 || box.height < 2) continue;
 		const around = holders(element);
